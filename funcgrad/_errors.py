@@ -1,0 +1,66 @@
+"""Every exception that funcgrad raises on purpose.
+
+A message says what was received, what was expected, where, and what to do next. Each class also
+derives from the built-in exception that JAX or Python would raise for the same mistake, so that
+code which catches ``TypeError`` or ``ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "DataError",
+    "DivergedError",
+    "FuncgradError",
+    "GradientTypeError",
+    "GradientValueError",
+    "MissingRuleError",
+    "RuleError",
+    "TapeError",
+    "TreeError",
+    "UnknownParameterError",
+]
+
+
+class FuncgradError(Exception):
+    """The base of all errors of this package."""
+
+
+class GradientTypeError(FuncgradError, TypeError):
+    """A value of the wrong type or dtype was given to a transform."""
+
+
+class GradientValueError(FuncgradError, ValueError):
+    """A value of the right type but an impossible content was given to a transform."""
+
+
+class TreeError(FuncgradError, ValueError):
+    """Two pytrees that must have one structure differ."""
+
+
+class TapeError(FuncgradError, ValueError):
+    """A recorded tape is not well formed."""
+
+
+class RuleError(FuncgradError, ValueError):
+    """A VJP rule was declared wrongly, or declared twice."""
+
+
+class MissingRuleError(FuncgradError, NotImplementedError):
+    """A gradient has to pass through a primitive that has no VJP rule."""
+
+
+class UnknownParameterError(FuncgradError, NotImplementedError):
+    """A primitive came with a parameter that its VJP rule does not know."""
+
+
+class ConfigurationError(FuncgradError, ValueError):
+    """An option of a run is impossible, or an optional package is missing."""
+
+
+class DataError(FuncgradError, ValueError):
+    """Data that a user supplied cannot be used."""
+
+
+class DivergedError(FuncgradError, ArithmeticError):
+    """A run's loss is no longer finite."""
