@@ -1,0 +1,83 @@
+"""funcgrad: see, trust and use gradients in JAX.
+
+A functional reverse-mode engine of its own on JAX's primitives, gradient descent as pure functions,
+and the course models that compare both with Flax and Optax. Names load on first use, so that
+importing the package costs nothing and does not import JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import models as models
+    from ._descent import GradientDescentResult as GradientDescentResult
+    from ._descent import accumulate_gradients as accumulate_gradients
+    from ._descent import descend as descend
+    from ._descent import gd_step as gd_step
+    from ._descent import gradient_descent as gradient_descent
+    from ._descent import minimize as minimize
+    from ._errors import FuncgradError as FuncgradError
+    from ._errors import MissingRuleError as MissingRuleError
+    from ._extend import register_vjp as register_vjp
+    from ._tape import Step as Step
+    from ._tape import Tape as Tape
+    from ._transform import grad as grad
+    from ._transform import hessian as hessian
+    from ._transform import hvp as hvp
+    from ._transform import jacrev as jacrev
+    from ._transform import tape as tape
+    from ._transform import value_and_grad as value_and_grad
+    from ._transform import vjp as vjp
+    from ._trees import detach as detach
+    from ._trees import inner_product as inner_product
+    from ._trees import merge as merge
+    from ._trees import partition as partition
+    from ._trees import tree_sum as tree_sum
+
+__version__ = "0.1.0"
+
+# Where each public name lives; the same list as above, which type checkers read.
+_HOMES = {
+    "FuncgradError": "_errors",
+    "MissingRuleError": "_errors",
+    "Step": "_tape",
+    "Tape": "_tape",
+    "accumulate_gradients": "_descent",
+    "descend": "_descent",
+    "Descent": "_descent",
+    "detach": "_trees",
+    "gd_step": "_descent",
+    "grad": "_transform",
+    "gradient_descent": "_descent",
+    "hessian": "_transform",
+    "hvp": "_transform",
+    "inner_product": "_trees",
+    "jacrev": "_transform",
+    "merge": "_trees",
+    "minimize": "_descent",
+    "models": "models",
+    "partition": "_trees",
+    "register_vjp": "_extend",
+    "tape": "_transform",
+    "tree_sum": "_trees",
+    "value_and_grad": "_transform",
+    "vjp": "_transform",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'funcgrad' has no attribute {name!r}")
+    module = import_module(f".{home}", __name__)
+    value = module if home == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

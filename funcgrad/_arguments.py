@@ -1,0 +1,166 @@
+"""What the transforms check of their arguments, and how they pick those to differentiate by."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from . import _jaxcompat as compat
+from ._errors import GradientTypeError, GradientValueError
+from ._trees import leaf_paths
+
+
+class Chosen(NamedTuple):
+    """A function of only those arguments that are differentiated."""
+
+    fun: Callable[..., Any]
+    primals: tuple[Any, ...]
+    single: bool
+
+
+def choose(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Chosen:
+    """Close a function over all arguments but those that `argnums` names."""
+    single = not isinstance(argnums, (tuple, list))
+    wanted = [_position(n, args, fun) for n in ([argnums] if single else argnums)]
+
+    def reduced(*given: Any) -> Any:
+        full = list(args)
+        for position, value in zip(wanted, given, strict=True):
+            full[position] = value
+        return fun(*full, **kwargs)
+
+    reduced.__name__ = getattr(fun, "__name__", "fun")
+    return Chosen(reduced, tuple(args[position] for position in wanted), single)
+
+
+def _position(number: Any, args: tuple[Any, ...], fun: Any) -> int:
+    try:
+        position = operator.index(number)
+    except TypeError as error:
+        raise GradientTypeError(
+            f"argnums must be an integer or a sequence of integers, but holds {number!r}"
+        ) from error
+    if not -len(args) <= position < len(args):
+        raise GradientValueError(
+            f"argnums={number} points beyond the {len(args)} positional argument(s) that "
+            f"{_name(fun)} was called with; arguments to differentiate by are passed by position"
+        )
+    return position % len(args)
+
+
+def _name(fun: Any) -> str:
+    return f"`{getattr(fun, '__name__', fun)}`"
+
+
+def split_aux(result: Any, fun: Any) -> tuple[Any, Any]:
+    """The two halves of what a function with `has_aux=True` returned."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise GradientTypeError(
+            f"with has_aux=True, {_name(fun)} must return a pair (output, aux), but returned "
+            f"{type(result).__name__} {result!r:.80}"
+        )
+    return result[0], result[1]
+
+
+def check_differentiable(
+    tree: Any,
+    transform: str,
+    *,
+    allow_int: bool = False,
+    holomorphic: bool = False,
+    role: str = "input",
+) -> None:
+    """Raise `GradientTypeError` for a leaf that the transform cannot differentiate by."""
+    for leaf, path in zip(jax.tree.leaves(tree), leaf_paths(tree), strict=True):
+        problem = _problem(leaf, allow_int, holomorphic, role)
+        if problem:
+            raise GradientTypeError(f"{transform}: the {role} leaf {role}s{path} {problem}")
+
+
+def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | None:
+    try:
+        aval = compat.typeof(leaf)
+    except TypeError:
+        return (
+            f"is {leaf!r:.60} of type {type(leaf).__name__}; an array or a number was expected: "
+            "close over it, or leave it out of argnums"
+        )
+    if holomorphic and not jnp.issubdtype(aval.dtype, jnp.complexfloating):
+        return f"is of dtype {aval.dtype}; with holomorphic=True a complex dtype was expected"
+    if not compat.is_inexact(aval) and not allow_int:
+        return (
+            f"is of dtype {aval.dtype}; a floating dtype was expected: convert it, leave it out "
+            "of argnums, or pass allow_int=True if its gradient is of no interest"
+        )
+    complex_leaf = jnp.issubdtype(aval.dtype, jnp.complexfloating)
+    if role == "output" and complex_leaf and not holomorphic:
+        return (
+            f"is of dtype {aval.dtype}; a real dtype was expected: pass holomorphic=True for a "
+            "holomorphic function, or use vjp"
+        )
+    return None
+
+
+def check_scalar(run: Any, holomorphic: bool) -> None:
+    """Raise `GradientTypeError` unless a function has the one scalar output that `grad` needs."""
+    types = run.tape.output_types
+    if len(types) != 1 or run.out_tree != jax.tree.structure(0):
+        raise GradientTypeError(
+            f"grad needs a function with one scalar output, but `{run.name}` returned a tree of "
+            f"{len(types)} leaves: {run.out_tree}; use vjp or jacrev, or has_aux=True"
+        )
+    (aval,) = types
+    if aval.shape != ():
+        raise GradientTypeError(
+            f"grad needs a function with a scalar output, but `{run.name}` returned an array of "
+            f"shape {aval.shape}; sum it, or use vjp or jacrev"
+        )
+    check_differentiable(run.outputs[0], "grad", holomorphic=holomorphic, role="output")
+
+
+def check_cotangent(
+    cotangents: Any, out_tree: Any, output_types: Sequence[Any], name: str
+) -> list[Any]:
+    """The leaves of a cotangent, with None for those of float0; an error unless they fit."""
+    leaves, tree = jax.tree.flatten(cotangents)
+    if tree != out_tree:
+        raise GradientValueError(
+            f"the cotangent for `{name}` has the tree structure {tree}, but the output has "
+            f"{out_tree}; give one cotangent for each output leaf, in the same containers"
+        )
+    return [
+        _fitting(leaf, compat.cotangent_type(aval), name)
+        for leaf, aval in zip(leaves, output_types, strict=True)
+    ]
+
+
+def _fitting(leaf: Any, expected: Any, name: str) -> Any:
+    try:
+        received = compat.typeof(leaf)
+    except TypeError as error:
+        raise GradientTypeError(
+            f"the cotangent for `{name}` holds {leaf!r:.60} of type {type(leaf).__name__}; an "
+            "array was expected"
+        ) from error
+    if received.shape != expected.shape:
+        raise GradientValueError(
+            f"the cotangent for `{name}` has shape {received.shape}, but the output has shape "
+            f"{expected.shape}"
+        )
+    if received.dtype != expected.dtype:
+        raise GradientValueError(
+            f"the cotangent for `{name}` has dtype {received.dtype}, but an output of its type has "
+            f"a cotangent of dtype {expected.dtype}"
+        )
+    if expected.dtype == compat.FLOAT0:
+        return None
+    return leaf if compat.is_tracer(leaf) else jnp.asarray(leaf)

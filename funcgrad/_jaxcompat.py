@@ -1,0 +1,223 @@
+"""The only module that touches what JAX does not plainly publish; every version difference is here.
+
+Supported lines: jax 0.10.2 (the last for Python 3.11) and 0.12 or newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+import jax
+import numpy as np
+from jax import core, dtypes
+from jax._src.ad_util import Zero as _InternalZero
+from jax._src.ad_util import zeros_like_aval
+from jax._src.core import get_referent as _get_referent
+from jax._src.core import to_concrete_value as _to_concrete_value
+from jax._src.sharding_impls import UNSPECIFIED as UNSPECIFIED
+from jax._src.source_info_util import user_frame as _user_frame
+from jax.custom_derivatives import SymbolicZero
+from jax.extend import core as extend_core
+from jax.extend import source_info_util
+from jax.interpreters import partial_eval
+
+Primitive = extend_core.Primitive
+Aval = core.AbstractValue
+# JAX publishes both classes; their type parameters exist on one line only.
+Trace: Any = core.Trace
+Tracer: Any = core.Tracer
+FLOAT0 = dtypes.float0
+
+set_current_trace = cast(
+    Callable[[Any], AbstractContextManager[None]], extend_core.set_current_trace
+)
+take_current_trace = cast(
+    Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace
+)
+current_source = source_info_util.current
+
+
+class _Primitives:
+    """JAX's published primitives, where one that this JAX lacks is a stand-in never bound.
+
+    A rule may then be declared for a primitive of either supported line without a version test.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(extend_core.primitives, name, None) or getattr(jax.lax, name, None)
+        if found is None:
+            found = Primitive(name.removesuffix("_p"))
+        setattr(self, name, found)
+        return found
+
+
+primitives = _Primitives()
+
+
+class Opaque:
+    """A value that a pytree carries in its structure and not as a leaf; compared by content."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Opaque) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"Opaque({self.value!r})"
+
+
+jax.tree_util.register_pytree_node(
+    Opaque, lambda opaque: ((), opaque), lambda opaque, _: cast(Opaque, opaque)
+)
+
+
+# --- types of values ------------------------------------------------------------------------
+
+
+def typeof(value: Any) -> Any:
+    """The abstract value: shape, dtype, weak type, sharding and varying axes."""
+    return jax.typeof(value)
+
+
+def tangent_type(aval: Any) -> Any:
+    """The type of a tangent of `aval`: its own for inexact dtypes, float0 for the others."""
+    return aval.to_tangent_aval()
+
+
+def cotangent_type(aval: Any) -> Any:
+    """The type of a cotangent of `aval`; it differs from the tangent's only in its sharding."""
+    return aval.to_ct_aval()
+
+
+def strengthen(aval: Any) -> Any:
+    """`aval` without its weak type."""
+    return aval.strip_weak_type()
+
+
+def is_inexact(aval: Any) -> bool:
+    """Whether values of this type can carry a gradient (floating or complex, of any width)."""
+    dtype = getattr(aval, "dtype", None)
+    return dtype is not None and bool(dtypes.issubdtype(dtype, np.inexact))
+
+
+def is_float0(value: Any) -> bool:
+    """Whether `value` is a gradient of integer type, which holds nothing."""
+    return getattr(value, "dtype", None) == FLOAT0
+
+
+def zeros(aval: Any) -> Any:
+    """A zero of cotangent type `aval`: its shape, dtype, weak type, sharding and varying axes."""
+    return np.zeros(aval.shape, FLOAT0) if aval.dtype == FLOAT0 else zeros_like_aval(aval)
+
+
+def varying_axes(aval: Any) -> frozenset[Any]:
+    """The mesh axes of an enclosing `shard_map` over which values of this type differ."""
+    return frozenset(getattr(aval, "vma", ()) or ())
+
+
+def concrete(value: Any) -> Any:
+    """The array behind `value` if it is known now, else None."""
+    return _to_concrete_value(value)
+
+
+def referent(value: Any) -> Any:
+    """The object that stands for `value` where JAX compares values by identity."""
+    return _get_referent(value)
+
+
+def is_tracer(value: Any) -> bool:
+    return isinstance(value, core.Tracer)
+
+
+# --- symbolic zeros of custom rules ------------------------------------------------------------
+
+
+def symbolic_zero(aval: Any) -> Any:
+    """What a custom_jvp rule with `symbolic_zeros=True` receives in place of a zero tangent."""
+    return SymbolicZero(tangent_type(aval))
+
+
+def symbolic_zero_of_cotangent(aval: Any) -> Any:
+    """What a custom_vjp rule with `symbolic_zeros=True` receives for a zero of this very type."""
+    return SymbolicZero(aval)
+
+
+def is_symbolic_zero(value: Any) -> bool:
+    return isinstance(value, (SymbolicZero, _InternalZero))
+
+
+# --- binding and custom calls ------------------------------------------------------------------
+
+
+def bind_with(trace: Any, primitive: Any, values: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Bind `primitive` as if `trace` were the current one."""
+    avals = tuple(jax.typeof(value) for value in values)
+    return primitive.bind_with_trace(trace, tuple(values), avals, params)
+
+
+def run_custom_forward(
+    fwd: Any, out_trees: Callable[[], Any], values: Sequence[Any], perturbed: Sequence[bool]
+) -> tuple[list[Any], list[Any]]:
+    """The residuals and the primal outputs of a custom_vjp's forward rule."""
+    pairs = [part for pair in zip(values, perturbed, strict=True) for part in pair]
+    results = list(fwd.call_wrapped(*pairs))
+    _, residual_tree, forwarded = out_trees()
+    count = residual_tree.num_leaves - sum(source is not None for source in forwarded)
+    saved, outputs = iter(results[:count]), results[count:]
+    residuals = [next(saved) if source is None else values[source] for source in forwarded]
+    return residuals, outputs
+
+
+def run_custom_backward(bwd: Any, residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+    """The cotangents that a custom_vjp's backward rule gives; None where it gives a zero."""
+    results = bwd.call_wrapped(*residuals, *cotangents)
+    if isinstance(results, tuple) and len(results) == 2 and isinstance(results[0], list):
+        results = results[0]  # newer JAX returns (cotangents, logs)
+    return [None if is_symbolic_zero(result) else result for result in results]
+
+
+# --- staged programs -----------------------------------------------------------------------------
+
+
+def open_jaxpr(closed: Any) -> tuple[Any, list[Any]]:
+    """The jaxpr and its constants, on lines with and without a separate class for the pair."""
+    return getattr(closed, "jaxpr", closed), list(closed.consts)
+
+
+def jaxpr_function(closed: Any) -> Callable[..., list[Any]]:
+    """The program as a function of flat arguments, equation by equation."""
+    return cast(Callable[..., list[Any]], extend_core.jaxpr_as_fun(closed))
+
+
+def inlined_body(primitive: Any, params: dict[str, Any]) -> Any:
+    """The jaxpr of a jit call that JAX would inline into an enclosing program, else None."""
+    if primitive is not primitives.jit_p:
+        return None
+    inline = params["inline"]
+    return params["jaxpr"] if inline is True or getattr(inline, "name", "") == "JAX_EARLY" else None
+
+
+def used_inputs(closed: Any) -> tuple[bool, ...]:
+    """Which inputs of a jaxpr its outputs depend on, after dead code is dropped."""
+    jaxpr, _ = open_jaxpr(closed)
+    _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return tuple(used[len(used) - len(jaxpr.invars) :])
+
+
+# --- source lines --------------------------------------------------------------------------------
+
+
+def source_line(source: Any) -> str | None:
+    """`file.py:17` of the user's code behind a recorded source, if it is known."""
+    frame = _user_frame(getattr(source, "traceback", source))
+    return None if frame is None else f"{frame.file_name}:{frame.start_line}"

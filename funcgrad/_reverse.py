@@ -1,0 +1,152 @@
+"""The reverse sweep: a tape and the cotangents of its outputs to the cotangents of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jax import lax
+
+from . import _jaxcompat as compat
+from ._errors import RuleError
+from ._registry import Pullback, Rule, lookup, pullback_params
+from ._tape import Step, Tape
+from ._trees import add_cotangents
+
+
+def sweep(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
+    """Carry cotangents from the outputs of a tape back to its inputs.
+
+    Args:
+        tape: a recorded program.
+        cotangents: for each output a cotangent of its tangent type, or None for a zero.
+
+    Returns:
+        For each input its cotangent, or None where none arrives.
+    """
+    waiting: dict[int, Any] = {}
+    for slot, cotangent in zip(tape.outputs, cotangents, strict=True):
+        if slot is not None and cotangent is not None:
+            _accumulate(waiting, slot, cotangent)
+    for step in reversed(tape.steps):
+        arriving = [None if slot is None else waiting.pop(slot, None) for slot in step.writes]
+        if any(cotangent is not None for cotangent in arriving):
+            for slot, cotangent in zip(step.reads, pull(step, arriving), strict=True):
+                if slot is not None and cotangent is not None:
+                    _accumulate(waiting, slot, cotangent)
+    return [None if slot is None else waiting.get(slot) for slot in tape.inputs]
+
+
+def _accumulate(waiting: dict[int, Any], slot: int, cotangent: Any) -> None:
+    earlier = waiting.get(slot)
+    waiting[slot] = cotangent if earlier is None else add_cotangents(earlier, cotangent)
+
+
+def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
+    """The cotangents of one step's operands; None where none flows."""
+    rule = lookup(step.primitive)
+    assert rule is not None, f"the tape holds a step without a rule: {step.primitive}"
+    if rule.family == "structured":
+        (pullback,) = rule.pullbacks
+        assert pullback is not None
+        return pullback.function(step.body, step.needed, arriving)
+    results = _FORMS[rule.family](rule, step, _whole(step, arriving))
+    return [_fit(step, i, result) for i, result in enumerate(results)]
+
+
+def _whole(step: Step, arriving: Sequence[Any]) -> Any:
+    """The cotangent as a rule takes it: an array, or a tuple with zeros filled in."""
+    if not step.primitive.multiple_results:
+        return arriving[0]
+    return tuple(
+        compat.zeros(compat.cotangent_type(type_of(output))) if cotangent is None else cotangent
+        for output, cotangent in zip(step.outputs, arriving, strict=True)
+    )
+
+
+def type_of(kept: Any) -> Any:
+    """The abstract value of something that a step kept either as a value or as its type."""
+    return kept if isinstance(kept, compat.Aval) else compat.typeof(kept)
+
+
+def _output(step: Step) -> Any:
+    return step.outputs if step.primitive.multiple_results else step.outputs[0]
+
+
+def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
+    def product(pullback: Pullback) -> Any:
+        params = pullback_params(pullback, step.params)
+        partial = pullback.function(_output(step), *step.operands, **params)
+        return times_partial(cotangent, partial)
+
+    return _each_operand(rule, step, product)
+
+
+def _by_pullback(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
+    def product(pullback: Pullback) -> Any:
+        params = pullback_params(pullback, step.params)
+        return pullback.function(cotangent, _output(step), *step.operands, **params)
+
+    return _each_operand(rule, step, product)
+
+
+def _jointly(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
+    (pullback,) = rule.pullbacks
+    assert pullback is not None
+    params = pullback_params(pullback, step.params)
+    results = pullback.function(cotangent, _output(step), *step.operands, **params)
+    return [
+        result if slot is not None else None
+        for result, slot in zip(results, step.reads, strict=True)
+    ]
+
+
+_FORMS = {
+    "elementwise": _by_partial,
+    "linear": _by_pullback,
+    "general": _by_pullback,
+    "joint": _jointly,
+}
+
+
+def _each_operand(rule: Rule, step: Step, product: Any) -> list[Any]:
+    """Apply the pullback of each operand that takes a cotangent, and of no other."""
+    return [
+        None if slot is None else product(rule.pullbacks[i]) for i, slot in enumerate(step.reads)
+    ]
+
+
+def times_partial(cotangent: Any, partial: Any) -> Any:
+    """The product of a cotangent and an elementwise partial: the one place where it is formed."""
+    if isinstance(partial, int):
+        return cotangent if partial == 1 else lax.neg(cotangent)
+    return lax.mul(cotangent, partial)
+
+
+def _fit(step: Step, operand: int, cotangent: Any) -> Any:
+    """Give a cotangent the shape of its operand, and insist that its type is the operand's.
+
+    Elementwise primitives stretch a scalar, or an axis of length 1, beside a longer operand; the
+    cotangent of what was stretched is a sum.
+    """
+    if cotangent is None:
+        return None
+    kind = type_of(step.operands[operand])
+    if cotangent.shape == kind.shape and cotangent.dtype == kind.dtype:
+        return cotangent
+    if kind.ndim in {0, cotangent.ndim}:
+        cotangent = _sum_to(cotangent, kind.shape)
+    if cotangent.shape != kind.shape or cotangent.dtype != kind.dtype:
+        raise RuleError(
+            f"the rule for `{step.primitive}` gave operand {operand} a cotangent of type "
+            f"{compat.typeof(cotangent)}; a cotangent of {kind} was expected"
+        )
+    return cotangent
+
+
+def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which `shape` was stretched."""
+    sizes = shape or (1,) * value.ndim
+    axes = tuple(i for i, size in enumerate(sizes) if size == 1 and value.shape[i] != 1)
+    summed = lax.reduce(value, lax.full((), 0, value.dtype), lax.add, axes) if axes else value
+    return summed if summed.shape == shape else lax.reshape(summed, shape)

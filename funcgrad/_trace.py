@@ -1,0 +1,294 @@
+"""Running a function forward while a tape is recorded.
+
+A value becomes a tracer only if it depends on a differentiated input; everything else runs straight
+through to the enclosing trace. The primal of a primitive is always computed by binding the same
+primitive there, so Python control flow on values works when they are concrete, and everything nests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from . import _jaxcompat as compat
+from ._errors import MissingRuleError
+from ._registry import Plan, check_params, lookup, plan
+from ._tape import Slot, Step, Tape
+
+
+class Options(NamedTuple):
+    """How a function is recorded.
+
+    Attributes:
+        custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
+            differentiates its body instead.
+        keep_values: keep every operand and output, for people to look at, and not only those that
+            a pullback reads.
+    """
+
+    custom_rules: str = "honour"
+    keep_values: bool = False
+
+
+class TapeTracer(compat.Tracer):  # type: ignore[misc]  # JAX's class is untyped here
+    """A value that requires a gradient: its primal and the slot that its cotangent goes to."""
+
+    __slots__ = ("primal", "slot")
+
+    def __init__(self, trace: TapeTrace, primal: Any, slot: Slot, aval: Any) -> None:
+        super().__init__(trace, aval)
+        self.primal = primal
+        self.slot = slot
+
+    def to_concrete_value(self) -> Any:
+        return compat.concrete(self.primal)
+
+    def get_referent(self) -> Any:
+        return compat.referent(self.primal)
+
+    def _short_repr(self) -> str:
+        return f"TapeTracer<{self.aval}, slot %{self.slot}, value {self.primal}>"
+
+
+class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped here
+    """JAX's trace that records; the one mutable object of the engine, alive during one call."""
+
+    def __init__(self, parent: Any, options: Options) -> None:
+        super().__init__()
+        self.parent = parent
+        self.options = options
+        self.steps: list[Step] = []
+        self.slots = 0
+        self.requires_low = False
+
+    # --- values in and out ---
+
+    def variable(self, value: Any, aval: Any) -> TapeTracer:
+        """A new value that requires a gradient."""
+        slot = self.slots
+        self.slots = slot + 1
+        return TapeTracer(self, value, slot, aval)
+
+    def slot_of(self, value: Any) -> Slot | None:
+        return value.slot if type(value) is TapeTracer and value._trace is self else None
+
+    def split(self, values: Sequence[Any]) -> tuple[list[Any], tuple[Slot | None, ...]]:
+        """The primals of some values, and their slots."""
+        primals, slots = [], []
+        for value in values:
+            if type(value) is TapeTracer and value._trace is self:
+                primals.append(value.primal)
+                slots.append(value.slot)
+            else:
+                primals.append(value)
+                slots.append(None)
+        return primals, tuple(slots)
+
+    # --- what JAX calls ---
+
+    def stage_value(self, val: Any) -> Any:
+        primals, slots = self.split([val])
+        staged = self.parent.stage_value(primals[0])
+        return staged if slots[0] is None else TapeTracer(self, staged, slots[0], val.aval)
+
+    def process_primitive(self, primitive: Any, args: Sequence[Any], params: Any, /) -> Any:
+        primals, reads = self.split(args)
+        body = compat.inlined_body(primitive, params)
+        if body is not None and any(slot is not None for slot in reads):
+            with compat.set_current_trace(self):
+                return compat.jaxpr_function(body)(*args)
+        with compat.set_current_trace(self.parent):
+            if not any(slot is not None for slot in reads):
+                return primitive.bind(*primals, **params)
+            needed = tuple(slot is not None for slot in reads)
+            rule = lookup(primitive)
+            if rule is None:
+                raise missing_rule(primitive, args)
+            if rule.family == "none":
+                return primitive.bind(*primals, **params)
+            if rule.forward is None:
+                check_params(rule, params)
+            how = plan(primitive, needed)
+            if how.missing is not None:
+                raise missing_rule(primitive, args, f" has none for its operand {how.missing}")
+            if rule.forward is not None:
+                results, body = rule.forward(self.options, needed, primals, params)
+            else:
+                results, body = primitive.bind(*primals, **params), None
+        if primitive.multiple_results:
+            return self.record(primitive, params, primals, reads, list(results), how, body)
+        return self.record(primitive, params, primals, reads, [results], how, body)[0]
+
+    def process_custom_jvp_call(
+        self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, *, symbolic_zeros: bool
+    ) -> Any:
+        primals, reads = self.split(tracers)
+        if all(slot is None for slot in reads):
+            call = {"subfuns": (fun, jvp), "symbolic_zeros": symbolic_zeros}
+            return compat.bind_with(self.parent, primitive, primals, call)
+        if self.options.custom_rules == "ignore":
+            with compat.set_current_trace(self):
+                return fun.call_wrapped(*tracers)
+        with compat.set_current_trace(self.parent):
+            results, body = run_custom_jvp(self.options, jvp, primals, reads, symbolic_zeros)
+        return self._record_call(primitive, primals, reads, results, body)
+
+    def process_custom_vjp_call(
+        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /,
+        *, out_trees: Any, symbolic_zeros: bool,
+    ) -> Any:
+        primals, reads = self.split(tracers)
+        needed = [slot is not None for slot in reads]
+        if not any(needed):
+            call = {"subfuns": (fun, fwd, bwd), "out_trees": out_trees}
+            return compat.bind_with(
+                self.parent, primitive, primals, call | {"symbolic_zeros": symbolic_zeros}
+            )
+        if self.options.custom_rules == "ignore":
+            with compat.set_current_trace(self):
+                return fun.call_wrapped(*tracers)
+        with compat.set_current_trace(self.parent):
+            residuals, results = compat.run_custom_forward(fwd, out_trees, primals, needed)
+        types = tuple(compat.cotangent_type(compat.typeof(result)) for result in results)
+        body = CustomBackward(tuple(residuals), compat.Opaque((bwd, types, symbolic_zeros)))
+        return self._record_call(primitive, primals, reads, results, body)
+
+    def _record_call(
+        self, primitive: Any, primals: Any, reads: Any, results: list[Any], body: Any
+    ) -> list[Any]:
+        how = plan(primitive, tuple(slot is not None for slot in reads))
+        return self.record(primitive, {}, primals, reads, results, how, body)
+
+    # --- recording ---
+
+    def record(
+        self,
+        primitive: Any,
+        params: dict[str, Any],
+        primals: Sequence[Any],
+        reads: tuple[Slot | None, ...],
+        results: list[Any],
+        how: Plan,
+        body: Any,
+    ) -> list[Any]:
+        """Append a step and wrap those of its results that carry a gradient."""
+        keep_all = self.options.keep_values
+        avals = [compat.typeof(result) for result in results]
+        wrapped = [
+            self.variable(result, aval) if compat.is_inexact(aval) else result
+            for result, aval in zip(results, avals, strict=True)
+        ]
+        operands = tuple(
+            value if keep or keep_all else compat.typeof(value)
+            for value, keep in zip(primals, how.keep_operands, strict=True)
+        )
+        outputs = tuple(results if how.keep_output or keep_all else avals)
+        writes = tuple(self.slot_of(value) for value in wrapped)
+        source = compat.current_source()
+        self.steps.append(
+            Step(primitive, params, reads, writes, operands, outputs, body, source)
+        )
+        return wrapped
+
+
+class CustomBackward(NamedTuple):
+    """What a custom_vjp call keeps: its residuals, and how to call its backward rule."""
+
+    residuals: tuple[Any, ...]
+    call: compat.Opaque
+
+
+class TangentMap(NamedTuple):
+    """What a custom_jvp call keeps: the tape of its tangent map, a linear function."""
+
+    tape: Tape
+    inputs: compat.Opaque  # which operand each of the tape's inputs is the tangent of
+
+
+def run_custom_jvp(
+    options: Options, jvp: Any, primals: list[Any], reads: Any, symbolic_zeros: bool
+) -> tuple[list[Any], TangentMap]:
+    """The outputs of a custom_jvp rule, and the tape of its tangents at these primals.
+
+    The map from tangents to tangents is linear, so the point at which it is recorded does not
+    matter; at zero, all that is computed of it is dropped again under `jit`.
+    """
+    avals = [compat.typeof(primal) for primal in primals]
+    count = len(primals)
+    chosen = [i for i in range(count) if reads[i] is not None]
+    held: list[Any] = []
+
+    def tangents_of(*given: Any) -> list[Any]:
+        missing = compat.symbolic_zero if symbolic_zeros else _zero_tangent
+        tangents = [missing(aval) for aval in avals]
+        for i, tangent in zip(chosen, given, strict=True):
+            tangents[i] = tangent
+        results = list(jvp.call_wrapped(*primals, *tangents))
+        half = len(results) // 2
+        held.extend(results[:half])
+        return [_dense(t, p) for t, p in zip(results[half:], results[:half], strict=True)]
+
+    zeros = [_zero_tangent(avals[i]) for i in chosen]
+    _, tape = record(tangents_of, zeros, options=options)
+    return held, TangentMap(tape, compat.Opaque(tuple(chosen)))
+
+
+def _zero_tangent(aval: Any) -> Any:
+    return compat.zeros(compat.tangent_type(aval))
+
+
+def _dense(tangent: Any, primal: Any) -> Any:
+    if compat.is_symbolic_zero(tangent):
+        return _zero_tangent(compat.typeof(primal))
+    return tangent
+
+
+def missing_rule(
+    primitive: Any, args: Sequence[Any], detail: str = " has none"
+) -> MissingRuleError:
+    """The error for a primitive without a rule, with the user's line and the ways out."""
+    where = compat.source_line(compat.current_source()) or "an unknown line"
+    shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
+    return MissingRuleError(
+        f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "
+        "one with funcgrad.register_vjp, or cut the value before it with funcgrad.detach if no "
+        "gradient shall flow through it"
+    )
+
+
+def record(
+    function: Callable[..., Sequence[Any]],
+    values: Sequence[Any],
+    *,
+    differentiate: Sequence[bool] | None = None,
+    options: Options = Options(),  # noqa: B008 -- an immutable value
+) -> tuple[list[Any], Tape]:
+    """Run a function of flat values and record its tape.
+
+    Args:
+        function: takes the values, returns a flat sequence of values.
+        values: the inputs.
+        differentiate: which inputs require a gradient; by default all of inexact dtype.
+        options: how to record.
+
+    Returns:
+        The outputs, and the tape.
+    """
+    avals = tuple(compat.typeof(value) for value in values)
+    chosen = [compat.is_inexact(aval) for aval in avals]
+    if differentiate is not None:
+        chosen = [a and b for a, b in zip(chosen, differentiate, strict=True)]
+    with compat.take_current_trace() as parent:
+        trace = TapeTrace(parent, options)
+        entering = [
+            trace.variable(value, aval) if pick else value
+            for value, aval, pick in zip(values, avals, chosen, strict=True)
+        ]
+        with compat.set_current_trace(trace):
+            leaving = list(function(*entering))
+        results, slots = trace.split(leaving)
+        inputs = tuple(trace.slot_of(value) for value in entering)
+        types = tuple(compat.typeof(result) for result in results)
+        tape = Tape(tuple(trace.steps), inputs, slots, avals, types)
+        trace.invalidate()
+    return results, tape

@@ -1,0 +1,72 @@
+"""Primitives that carry programs: `jit`, and the calls of custom_jvp and custom_vjp functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _jaxcompat as compat
+from .._jaxcompat import primitives as p
+from .._registry import structured
+from .._reverse import sweep
+from .._staging import Kept, keep, pull_body, stage
+from .._trace import CustomBackward, Options, TangentMap
+
+# --- jit ------------------------------------------------------------------------------------------
+
+
+def _jit_forward(
+    options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
+) -> tuple[list[Any], Kept]:
+    staged = stage(params["jaxpr"], needed, options)
+    call = params if not staged.residuals else _with_residuals(params, staged)
+    results = p.jit_p.bind(*operands, **call)
+    return results[: staged.outputs], keep(staged, operands, results)
+
+
+def _with_residuals(params: dict[str, Any], staged: Any) -> dict[str, Any]:
+    """The parameters of the jit call whose program also returns the residuals."""
+    extra = staged.residuals
+    return params | {
+        "jaxpr": staged.forward,
+        "out_shardings": (*params["out_shardings"], *[compat.UNSPECIFIED] * extra),
+        "out_layouts": (*params["out_layouts"], *[None] * extra),
+        # A residual may be an input: donating it would delete what the sweep still reads.
+        "donated_invars": (False,) * len(params["donated_invars"]),
+    }
+
+
+def _jit_backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any]) -> list[Any]:
+    return pull_body(kept, arriving)
+
+
+structured(p.jit_p, _jit_forward, _jit_backward)
+
+
+# --- custom rules -----------------------------------------------------------------------------------
+
+
+def _custom_vjp_backward(
+    kept: CustomBackward, needed: tuple[bool, ...], arriving: Sequence[Any]
+) -> list[Any]:
+    bwd, types, symbolic_zeros = kept.call.value
+    fill = compat.symbolic_zero_of_cotangent if symbolic_zeros else compat.zeros
+    cotangents = [
+        fill(aval) if cotangent is None else cotangent
+        for aval, cotangent in zip(types, arriving, strict=True)
+    ]
+    results = compat.run_custom_backward(bwd, kept.residuals, cotangents)
+    return [result if wanted else None for result, wanted in zip(results, needed, strict=True)]
+
+
+def _custom_jvp_backward(
+    kept: TangentMap, needed: tuple[bool, ...], arriving: Sequence[Any]
+) -> list[Any]:
+    results: list[Any] = [None] * len(needed)
+    for operand, cotangent in zip(kept.inputs.value, sweep(kept.tape, arriving), strict=True):
+        results[operand] = cotangent
+    return results
+
+
+structured(p.custom_vjp_call_p, None, _custom_vjp_backward)
+structured(p.custom_jvp_call_p, None, _custom_jvp_backward)

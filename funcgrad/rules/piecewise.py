@@ -1,0 +1,176 @@
+"""Elementwise primitives with kinks and ties, selection, and the parts of complex numbers.
+
+At a tie of `max` and `min` the cotangent is shared in halves; at a limit of `clamp` it does not
+pass. These are JAX's conventions, each an element of the subdifferential.
+
+Complex convention, as JAX's: a real-valued loss moves by Re(sum(ct * dx)), so a holomorphic
+function's pullback multiplies by its derivative without conjugation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from .._jaxcompat import primitives as p
+from .._registry import elementwise, general, joint, linear
+from ._cases import binary, scalar_beside, several, unary
+
+# --- kinks and ties -----------------------------------------------------------------------------------
+
+
+def _share(chosen: Any, other: Any) -> Any:
+    """1 where the operand was chosen, a half where both were, else 0."""
+    return jnp.where(chosen == other, 0.5, jnp.where(chosen > other, 1.0, 0.0)).astype(
+        jnp.result_type(chosen)
+    )
+
+
+elementwise(
+    p.max_p, lambda _y, a, b: _share(a, b), lambda _y, a, b: _share(b, a), ignores=["accuracy"],
+    cases=[
+        binary(lax.max, (-3, 0), (0.1, 3)),
+        scalar_beside(lax.max, (0.5, 3), (-3, 0)),
+        unary(lambda x: lax.max(x, lax.full_like(x, 0)), -2, -0.1, kinks=(0.0,)),
+    ],
+)  # fmt: skip
+elementwise(
+    p.min_p, lambda _y, a, b: _share(-a, -b), lambda _y, a, b: _share(-b, -a), ignores=["accuracy"],
+    cases=[
+        binary(lax.min, (-3, 0), (0.1, 3)),
+        scalar_beside(lax.min, (0.5, 3), (-3, 0)),
+        unary(lambda x: lax.min(x, lax.full_like(x, 0)), -2, -0.1, kinks=(0.0,)),
+    ],
+)  # fmt: skip
+
+
+def _abs_pullback(ct: Any, _y: Any, x: Any) -> Any:
+    """|x| moves by Re(conj(x) dx) / |x|; 0 at 0, the midpoint of the subdifferential."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return lax.convert_element_type(ct, x.dtype) * lax.conj(lax.sign(x))
+    return ct * lax.sign(x)
+
+
+general(
+    p.abs_p, _abs_pullback,
+    cases=[unary(lax.abs, 0.3, 3, kinks=(0.0,), dtypes="fc"), unary(lax.abs, -3, -0.3)],
+)  # fmt: skip
+
+
+def _clamp_limit(ct: Any, outside: Any, limit: Any) -> Any:
+    held = lax.select(outside, ct, lax.full_like(ct, 0))
+    return held if limit.shape == ct.shape else held.sum()
+
+
+general(
+    p.clamp_p,
+    lambda ct, _y, low, x, _high: _clamp_limit(ct, low > x, low),
+    lambda ct, _y, low, x, high: lax.select((low < x) & (x < high), ct, lax.full_like(ct, 0)),
+    lambda ct, _y, _low, x, high: _clamp_limit(ct, x > high, high),
+    cases=[
+        unary(lambda x: lax.clamp(-1.0, x, 1.0), -0.9, 0.9, kinks=(-1.0, 1.0)),
+        unary(lambda x: lax.clamp(-1.0, x, 1.0), 1.1, 3),
+        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (2, 3), (2, 3), (2, 3), dtypes="f"),
+        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (), (2, 3), (), dtypes="f"),
+    ],
+)
+
+
+def _select_pullback(ct: Any, _y: Any, which: Any, *_cases: Any) -> list[Any]:
+    none = lax.full_like(ct, 0)
+    if which.shape != ct.shape:
+        which = lax.broadcast(which, ct.shape)
+    if which.dtype == bool:
+        return [None, lax.select(which, none, ct), lax.select(which, ct, none)]
+    return [None, *(lax.select(which == i, ct, none) for i in range(len(_cases)))]
+
+
+joint(
+    p.select_n_p, _select_pullback,
+    cases=[
+        several(lambda a, b: lax.select(lax.real(a) > 0, a, b), (2, 3), (2, 3)),
+        several(lambda a, b: lax.select_n(jnp.array(True), a, b), (2, 3), (2, 3)),
+        several(lambda a, b, c: lax.select_n(jnp.array([2, 0, 1]), a, b, c), (3,), (3,), (3,)),
+    ],
+)  # fmt: skip
+
+# --- parts of complex numbers -------------------------------------------------------------------------
+
+linear(
+    p.real_p, lambda ct, _y, _x: lax.complex(ct, lax.full_like(ct, 0)),
+    cases=[unary(lax.real, -2, 2, dtypes="c")],
+)  # fmt: skip
+linear(
+    p.imag_p, lambda ct, _y, _x: lax.complex(lax.full_like(ct, 0), -ct),
+    cases=[unary(lax.imag, -2, 2, dtypes="c")],
+)  # fmt: skip
+linear(
+    p.complex_p, lambda ct, _y, _a, _b: lax.real(ct), lambda ct, _y, _a, _b: -lax.imag(ct),
+    cases=[binary(lax.complex, (-2, 2), (-2, 2))],
+)  # fmt: skip
+
+
+def _conj_transpose(ct: Any, _y: Any, _x: Any, *, input_dtype: Any) -> Any:
+    return lax.conj(ct) if jnp.issubdtype(input_dtype, jnp.complexfloating) else lax.real(ct)
+
+
+linear(
+    p.conj_p, _conj_transpose,
+    cases=[unary(lax.conj, -2, 2, dtypes="fc")],
+)  # fmt: skip
+
+
+def _sign_pullback(ct: Any, y: Any, x: Any) -> Any:
+    """The phase x / |x| of a complex number turns with dx across it; a real sign is constant.
+
+    d(x / |x|) = (dx - y Re(conj(y) dx)) / |x|, whose transpose is taken part by part.
+    """
+    if not jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return lax.full_like(x, 0)
+    size = lax.abs(x)
+    across = lax.real(ct * y)
+    turned = (ct - lax.conj(y) * across) / jnp.where(size == 0, 1, size)
+    return jnp.where(size == 0, 0, turned)
+
+
+general(
+    p.sign_p, _sign_pullback,
+    cases=[unary(lax.sign, 0.3, 3, dtypes="fc")],
+)  # fmt: skip
+
+# --- passing through ------------------------------------------------------------------------------------
+
+linear(p.copy_p, lambda ct, _y, _x: ct, cases=[unary(jnp.copy, -2, 2, dtypes="fc")])
+linear(p.name_p, lambda ct, _y, _x: ct, ignores=["name"])
+linear(
+    p.reduce_precision_p,
+    lambda ct, _y, _x, *, exponent_bits, mantissa_bits: lax.reduce_precision(
+        ct, exponent_bits, mantissa_bits
+    ),
+    cases=[
+        unary(
+            lambda x: lax.reduce_precision(x, 8, 7), -2, 2, order=1,
+            note="a staircase: no numerical oracle",
+        )
+    ],
+)  # fmt: skip
+
+
+def _convert_back(ct: Any, _y: Any, _x: Any) -> Any:
+    """The cotangent in the operand's dtype; of a complex cotangent of a real operand, the real part."""
+    if jnp.issubdtype(ct.dtype, jnp.complexfloating) and not jnp.issubdtype(
+        _x.dtype, jnp.complexfloating
+    ):
+        ct = lax.real(ct)
+    return lax.convert_element_type(ct, _x.dtype)
+
+
+linear(
+    p.convert_element_type_p, _convert_back, ignores=["new_dtype", "weak_type", "sharding"],
+    cases=[
+        unary(lambda x: lax.convert_element_type(x, jnp.float32), -2, 2),
+        unary(lambda x: lax.convert_element_type(x, jnp.complex64), -2, 2),
+    ],
+)  # fmt: skip

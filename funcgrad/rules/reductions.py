@@ -1,0 +1,82 @@
+"""Reductions over axes: sum, product, maximum and minimum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from .._jaxcompat import primitives as p
+from .._registry import general, linear
+from ._cases import shaped
+
+
+def _spread(value: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """Repeat a reduced value along the axes that the reduction removed."""
+    kept = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    return lax.broadcast_in_dim(value, shape, kept)
+
+
+linear(
+    p.reduce_sum_p, lambda ct, _y, _x, *, axes: _spread(ct, axes, _x.shape),
+    ignores=["out_sharding"],
+    cases=[
+        shaped(jnp.sum, (), (3,), (2, 3), (0, 2)),
+        shaped(lambda x: jnp.sum(x, axis=1), (2, 3), (2, 3, 4), (2, 0)),
+        shaped(lambda x: jnp.sum(x, axis=(0, 2), keepdims=True), (2, 3, 4)),
+    ],
+)  # fmt: skip
+
+
+def _extremum(ct: Any, y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """Entries that tie for the extremum share its cotangent equally, as in JAX."""
+    chosen = (x == _spread(y, axes, x.shape)).astype(ct.dtype)
+    count = lax.reduce(chosen, jnp.zeros((), ct.dtype), lax.add, axes)
+    return chosen * _spread(ct / count, axes, x.shape)
+
+
+for _primitive, _function in ((p.reduce_max_p, jnp.max), (p.reduce_min_p, jnp.min)):
+    general(
+        _primitive, _extremum, ignores=["out_sharding"],
+        cases=[
+            shaped(_function, (), (3,), (2, 3), dtypes="f"),
+            shaped(lambda x, f=_function: f(x, axis=1), (2, 3), (2, 3, 4), (0, 2), dtypes="f"),
+        ],
+    )  # fmt: skip
+
+
+# The product of all entries but one, for every entry, without a division (an entry may be 0): pair
+# the entries, find for each pair the product of all other pairs, and multiply by the partner.
+def _product_of_others(x: Any) -> Any:
+    """For x of shape (n, ...), the products over the first axis without its own entry."""
+    count = x.shape[0]
+    if count <= 1:
+        return lax.full_like(x, 1)
+    pairs = (count + 1) // 2
+    if count % 2:
+        x = lax.concatenate([x, lax.full_like(x[:1], 1)], 0)
+    first, second = x[:pairs], x[pairs:]
+    others = _product_of_others(first * second)
+    return lax.concatenate([others * second, others * first], 0)[:count]
+
+
+def _product(ct: Any, _y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    order = [*axes, *kept]
+    moved = lax.transpose(x, order)
+    flat = moved.reshape(-1, *(x.shape[axis] for axis in kept))
+    others = _product_of_others(flat).reshape(moved.shape)
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return _spread(ct, axes, x.shape) * lax.transpose(others, back)
+
+
+general(
+    p.reduce_prod_p, _product, ignores=["out_sharding"],
+    cases=[
+        shaped(jnp.prod, (), (3,), (2, 3), (5,), (0,)),
+        shaped(lambda x: jnp.prod(x, axis=1), (2, 3), (2, 4, 2)),
+        shaped(lambda x: jnp.prod(x * jnp.array([0.0, 1.0, 1.0], x.dtype)), (3,), dtypes="f",
+               note="one entry is zero"),
+    ],
+)  # fmt: skip
