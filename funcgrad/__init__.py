@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import models as models
-    from ._descent import GradientDescentResult as GradientDescentResult
-    from ._descent import accumulate_gradients as accumulate_gradients
+    from ._descent import Descent as Descent
     from ._descent import descend as descend
-    from ._descent import gd_step as gd_step
-    from ._descent import gradient_descent as gradient_descent
     from ._descent import minimize as minimize
     from ._errors import FuncgradError as FuncgradError
     from ._errors import MissingRuleError as MissingRuleError
     from ._extend import register_vjp as register_vjp
+    from ._jacobian import hessian as hessian
+    from ._jacobian import hvp as hvp
+    from ._jacobian import jacrev as jacrev
+    from ._steps import accumulate_gradients as accumulate_gradients
+    from ._steps import gd_step as gd_step
+    from ._steps import gradient_descent as gradient_descent
     from ._tape import Step as Step
     from ._tape import Tape as Tape
     from ._transform import grad as grad
-    from ._transform import hessian as hessian
-    from ._transform import hvp as hvp
-    from ._transform import jacrev as jacrev
     from ._transform import tape as tape
     from ._transform import value_and_grad as value_and_grad
     from ._transform import vjp as vjp
@@ -44,17 +44,17 @@ _HOMES = {
     "MissingRuleError": "_errors",
     "Step": "_tape",
     "Tape": "_tape",
-    "accumulate_gradients": "_descent",
+    "accumulate_gradients": "_steps",
     "descend": "_descent",
     "Descent": "_descent",
     "detach": "_trees",
-    "gd_step": "_descent",
+    "gd_step": "_steps",
     "grad": "_transform",
-    "gradient_descent": "_descent",
-    "hessian": "_transform",
-    "hvp": "_transform",
+    "gradient_descent": "_steps",
+    "hessian": "_jacobian",
+    "hvp": "_jacobian",
     "inner_product": "_trees",
-    "jacrev": "_transform",
+    "jacrev": "_jacobian",
     "merge": "_trees",
     "minimize": "_descent",
     "models": "models",
@@ -66,7 +66,7 @@ _HOMES = {
     "vjp": "_transform",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

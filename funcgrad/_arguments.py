@@ -21,6 +21,10 @@ class Chosen(NamedTuple):
     primals: tuple[Any, ...]
     single: bool
 
+    def gather(self, per_argument: tuple[Any, ...]) -> Any:
+        """Results in the form of argnums: one for an integer, a tuple for a sequence."""
+        return per_argument[0] if self.single else per_argument
+
 
 def choose(
     fun: Callable[..., Any],
@@ -29,8 +33,8 @@ def choose(
     kwargs: dict[str, Any],
 ) -> Chosen:
     """Close a function over all arguments but those that `argnums` names."""
-    single = not isinstance(argnums, (tuple, list))
-    wanted = [_position(n, args, fun) for n in ([argnums] if single else argnums)]
+    several = argnums if isinstance(argnums, (tuple, list)) else None
+    wanted = [_position(n, args, fun) for n in ([argnums] if several is None else several)]
 
     def reduced(*given: Any) -> Any:
         full = list(args)
@@ -39,7 +43,7 @@ def choose(
         return fun(*full, **kwargs)
 
     reduced.__name__ = getattr(fun, "__name__", "fun")
-    return Chosen(reduced, tuple(args[position] for position in wanted), single)
+    return Chosen(reduced, tuple(args[position] for position in wanted), several is None)
 
 
 def _position(number: Any, args: tuple[Any, ...], fun: Any) -> int:

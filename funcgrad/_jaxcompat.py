@@ -16,6 +16,7 @@ from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
 from jax._src.core import get_referent as _get_referent
 from jax._src.core import to_concrete_value as _to_concrete_value
+from jax._src.lax.lax import _convert_element_type
 from jax._src.sharding_impls import UNSPECIFIED as UNSPECIFIED
 from jax._src.source_info_util import user_frame as _user_frame
 from jax.custom_derivatives import SymbolicZero
@@ -33,9 +34,7 @@ FLOAT0 = dtypes.float0
 set_current_trace = cast(
     Callable[[Any], AbstractContextManager[None]], extend_core.set_current_trace
 )
-take_current_trace = cast(
-    Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace
-)
+take_current_trace = cast(Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace)
 current_source = source_info_util.current
 
 
@@ -76,12 +75,10 @@ class Opaque:
         return f"Opaque({self.value!r})"
 
 
-jax.tree_util.register_pytree_node(
-    Opaque, lambda opaque: ((), opaque), lambda opaque, _: cast(Opaque, opaque)
-)
+jax.tree_util.register_pytree_node(Opaque, lambda opaque: ((), opaque), lambda opaque, _: opaque)
 
 
-# --- types of values ------------------------------------------------------------------------
+# --- types of values ------------------------------------------------------------------------------
 
 
 def typeof(value: Any) -> Any:
@@ -107,7 +104,7 @@ def strengthen(aval: Any) -> Any:
 def is_inexact(aval: Any) -> bool:
     """Whether values of this type can carry a gradient (floating or complex, of any width)."""
     dtype = getattr(aval, "dtype", None)
-    return dtype is not None and bool(dtypes.issubdtype(dtype, np.inexact))
+    return dtype is not None and bool(jax.numpy.issubdtype(dtype, np.inexact))
 
 
 def is_float0(value: Any) -> bool:
@@ -125,9 +122,17 @@ def varying_axes(aval: Any) -> frozenset[Any]:
     return frozenset(getattr(aval, "vma", ()) or ())
 
 
+def matching_weakness(value: Any, aval: Any) -> Any:
+    """`value` with the weak type of `aval`, which the result of a transform must have."""
+    weak = bool(aval.weak_type)
+    if bool(getattr(jax.typeof(value), "weak_type", weak)) == weak:
+        return value
+    return _convert_element_type(value, aval.dtype, weak_type=weak)
+
+
 def concrete(value: Any) -> Any:
     """The array behind `value` if it is known now, else None."""
-    return _to_concrete_value(value)
+    return _to_concrete_value(value)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
 
 
 def referent(value: Any) -> Any:
@@ -139,7 +144,7 @@ def is_tracer(value: Any) -> bool:
     return isinstance(value, core.Tracer)
 
 
-# --- symbolic zeros of custom rules ------------------------------------------------------------
+# --- symbolic zeros of custom rules ---------------------------------------------------------------
 
 
 def symbolic_zero(aval: Any) -> Any:
@@ -156,7 +161,7 @@ def is_symbolic_zero(value: Any) -> bool:
     return isinstance(value, (SymbolicZero, _InternalZero))
 
 
-# --- binding and custom calls ------------------------------------------------------------------
+# --- binding and custom calls ---------------------------------------------------------------------
 
 
 def bind_with(trace: Any, primitive: Any, values: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -186,7 +191,7 @@ def run_custom_backward(bwd: Any, residuals: Sequence[Any], cotangents: Sequence
     return [None if is_symbolic_zero(result) else result for result in results]
 
 
-# --- staged programs -----------------------------------------------------------------------------
+# --- staged programs ------------------------------------------------------------------------------
 
 
 def open_jaxpr(closed: Any) -> tuple[Any, list[Any]]:
@@ -214,7 +219,7 @@ def used_inputs(closed: Any) -> tuple[bool, ...]:
     return tuple(used[len(used) - len(jaxpr.invars) :])
 
 
-# --- source lines --------------------------------------------------------------------------------
+# --- source lines ---------------------------------------------------------------------------------
 
 
 def source_line(source: Any) -> str | None:

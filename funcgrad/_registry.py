@@ -10,11 +10,10 @@ its value alive. The name is the declaration: there is no second list that could
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from . import _jaxcompat as compat
 from ._errors import RuleError, UnknownParameterError
 
 
@@ -84,7 +83,7 @@ def rules() -> dict[Any, Rule]:
     return dict(_RULES)
 
 
-# --- declaring --------------------------------------------------------------------------------------
+# --- declaring ------------------------------------------------------------------------------------
 
 
 def elementwise(
@@ -214,7 +213,7 @@ def _insert(rule: Rule) -> None:
     _RULES[rule.primitive] = rule
 
 
-# --- using ------------------------------------------------------------------------------------------
+# --- using ----------------------------------------------------------------------------------------
 
 
 @cache
@@ -241,17 +240,17 @@ def _reads(pull: Pullback, operand: int) -> bool:
     return pull.reads_rest
 
 
-def check_params(rule: Rule, params: dict[str, Any]) -> None:
-    """Raise `UnknownParameterError` for a parameter of the primitive that the rule does not know."""
-    for name in params:
+def check_params(rule: Rule, params: Mapping[str, Any]) -> None:
+    """Raise `UnknownParameterError` for a parameter that the rule does not know."""
+    for name, value in params.items():
         if name not in rule.known:
             raise UnknownParameterError(
-                f"primitive `{rule.primitive}` came with the parameter {name}={params[name]!r}, "
+                f"primitive `{rule.primitive}` came with the parameter {name}={value!r}, "
                 f"which its rule at {rule.where} does not know; this JAX may be newer than the "
                 "rule: teach the rule the parameter, or list it under `ignores`"
             )
 
 
-def pullback_params(pull: Pullback, params: dict[str, Any]) -> dict[str, Any]:
+def pullback_params(pull: Pullback, params: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that one function of a rule takes."""
     return {name: params[name] for name in pull.params if name in params}

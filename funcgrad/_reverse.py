@@ -49,7 +49,7 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
     if rule.family == "structured":
         (pullback,) = rule.pullbacks
         assert pullback is not None
-        return pullback.function(step.body, step.needed, arriving)
+        return list(pullback.function(step.body, step.needed, arriving))
     results = _FORMS[rule.family](rule, step, _whole(step, arriving))
     return [_fit(step, i, result) for i, result in enumerate(results)]
 

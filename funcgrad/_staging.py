@@ -1,9 +1,9 @@
 """Programs inside programs: a recorded body becomes a forward and a backward program.
 
-The body (a jaxpr) is recorded once for each choice of differentiated inputs. The forward program is
-the body with its residuals as further outputs; the backward program sweeps the body's tape. What the
-backward program reads is found by tracing it and dropping dead code. A value that is an input or an
-output of the body, or a constant, is not saved again.
+The body (a jaxpr) is recorded once for each choice of differentiated inputs. The forward program
+is the body with its residuals as further outputs; the backward program sweeps the body's tape.
+What the backward program reads is found by tracing it and dropping dead code. A value that is an
+input or an output of the body, or a constant, is not saved again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Origin(NamedTuple):
     """Where the backward program finds one leaf of the tape."""
 
     kind: str  # "input", "output", "residual", "constant" or "unused"
-    index: int
+    place: int
 
 
 @dataclass(eq=False, slots=True)
@@ -125,7 +125,7 @@ def keep(staged: Staged, inputs: Sequence[Any], results: Sequence[Any]) -> Kept:
         "output": results[: staged.outputs],
         "residual": results[staged.outputs :],
     }
-    values = tuple(pools[origin.kind][origin.index] for origin in staged.kept())
+    values = tuple(pools[origin.kind][origin.place] for origin in staged.kept())
     return Kept(values, compat.Opaque(staged))
 
 
@@ -146,7 +146,7 @@ def _backward_program(staged: Staged, mask: tuple[bool, ...]) -> Any:
         if origin.kind == "unused":
             return None
         if origin.kind == "constant":
-            return staged.constants[origin.index]
+            return staged.constants[origin.place]
         return values[order[origin]]
 
     def backward(values: Sequence[Any], given: Sequence[Any]) -> list[Any]:

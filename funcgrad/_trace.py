@@ -1,8 +1,8 @@
 """Running a function forward while a tape is recorded.
 
-A value becomes a tracer only if it depends on a differentiated input; everything else runs straight
-through to the enclosing trace. The primal of a primitive is always computed by binding the same
-primitive there, so Python control flow on values works when they are concrete, and everything nests.
+A value becomes a tracer only if it depends on a differentiated input; everything else runs
+straight through to the enclosing trace. The primal of a primitive is always computed by binding the
+same primitive there, so Python control flow works on concrete values, and everything nests.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def split(self, values: Sequence[Any]) -> tuple[list[Any], tuple[Slot | None, ...]]:
         """The primals of some values, and their slots."""
-        primals, slots = [], []
+        primals: list[Any] = []
+        slots: list[Slot | None] = []
         for value in values:
             if type(value) is TapeTracer and value._trace is self:
                 primals.append(value.primal)
@@ -134,8 +135,16 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         return self._record_call(primitive, primals, reads, results, body)
 
     def process_custom_vjp_call(
-        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /,
-        *, out_trees: Any, symbolic_zeros: bool,
+        self,
+        primitive: Any,
+        fun: Any,
+        fwd: Any,
+        bwd: Any,
+        tracers: Any,
+        /,
+        *,
+        out_trees: Any,
+        symbolic_zeros: bool,
     ) -> Any:
         primals, reads = self.split(tracers)
         needed = [slot is not None for slot in reads]
@@ -185,9 +194,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         outputs = tuple(results if how.keep_output or keep_all else avals)
         writes = tuple(self.slot_of(value) for value in wrapped)
         source = compat.current_source()
-        self.steps.append(
-            Step(primitive, params, reads, writes, operands, outputs, body, source)
-        )
+        self.steps.append(Step(primitive, params, reads, writes, operands, outputs, body, source))
         return wrapped
 
 

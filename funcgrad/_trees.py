@@ -85,9 +85,7 @@ def tree_sum(left: PyTree, right: PyTree) -> PyTree:
     {'w': Array(3.5, dtype=float32, weak_type=True)}
     """
     same_structure(jax.tree.structure(left), jax.tree.structure(right), "the second tree of a sum")
-    return jax.tree.map(
-        lambda x, y: x if compat.is_float0(x) else jax.numpy.add(x, y), left, right
-    )
+    return jax.tree.map(lambda x, y: x if compat.is_float0(x) else jax.numpy.add(x, y), left, right)
 
 
 def detach(tree: PyTree) -> PyTree:
@@ -106,7 +104,9 @@ def detach(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: lax.stop_gradient(leaf) if is_float_leaf(leaf) else leaf, tree)
 
 
-def partition(tree: PyTree, trainable: PyTree | Callable[[str, Any], bool]) -> tuple[PyTree, PyTree]:
+def partition(
+    tree: PyTree, trainable: PyTree | Callable[[str, Any], bool]
+) -> tuple[PyTree, PyTree]:
     """Split a tree of parameters into a trainable and a frozen half.
 
     Args:

@@ -25,8 +25,8 @@ def simple_graph(params: Mapping[str, Number], x: Number) -> jax.Array:
     Raises:
         TreeError: `params` has other keys than `"w"` and `"b"`.
 
-    >>> simple_graph({"w": -0.5, "b": 0.5}, 1.0)
-    Array(0., dtype=float32, weak_type=True)
+    >>> float(simple_graph({"w": -0.5, "b": 0.5}, 1.0))
+    0.0
     """
     if set(params) != {"w", "b"}:
         raise TreeError(

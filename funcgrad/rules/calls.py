@@ -43,7 +43,7 @@ def _jit_backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any]
 structured(p.jit_p, _jit_forward, _jit_backward)
 
 
-# --- custom rules -----------------------------------------------------------------------------------
+# --- custom rules ---------------------------------------------------------------------------------
 
 
 def _custom_vjp_backward(

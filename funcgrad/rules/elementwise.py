@@ -1,8 +1,8 @@
 """Elementwise primitives: for each operand the local partial derivative of the output.
 
 Formulas: Abramowitz and Stegun, chapters 3 and 4, unless a comment says otherwise. Where the same
-derivative can be written by the output or by the operand, the choice is the one that loses no digits
-in the tails, and the cheaper one of those.
+derivative can be written by the output or by the operand, the choice is the one that loses no
+digits in the tails, and the cheaper one of those.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .._jaxcompat import primitives as p
 from .._registry import elementwise
 from ._cases import binary, scalar_beside, unary
 
-# --- arithmetic -------------------------------------------------------------------------------------
+# --- arithmetic -----------------------------------------------------------------------------------
 
 elementwise(p.neg_p, lambda _y, _x: -1, cases=[unary(lax.neg, -3, 3, dtypes="fc")])
 elementwise(
@@ -105,7 +105,7 @@ def _same_shape(condition: Any, *values: Any) -> tuple[Any, ...]:
     return (jnp.broadcast_to(condition, shape), *(jnp.broadcast_to(v, shape) for v in values))
 
 
-# --- exponentials and logarithms ----------------------------------------------------------------------
+# --- exponentials and logarithms ------------------------------------------------------------------
 
 elementwise(p.exp_p, lambda y, _x: y, ignores=["accuracy"],
             cases=[unary(lax.exp, -3, 3, dtypes="fc")])  # fmt: skip
@@ -125,7 +125,7 @@ elementwise(p.logistic_p, lambda y, x: y * lax.logistic(-x), ignores=["accuracy"
 
 _LN2 = 0.6931471805599453
 
-# --- trigonometric and hyperbolic functions ------------------------------------------------------------
+# --- trigonometric and hyperbolic functions -------------------------------------------------------
 
 elementwise(p.sin_p, lambda _y, x: lax.cos(x), ignores=["accuracy"],
             cases=[unary(lax.sin, -3, 3, dtypes="fc")])  # fmt: skip

@@ -1,8 +1,8 @@
 """Reading and writing at computed positions: gather, scatter-add and dynamic slices.
 
-Gather and scatter-add are each other's transpose, with the same dimension numbers under other names.
-An index out of bounds does in the transpose what it did forward: clipped where it was clipped, and
-dropped where it was filled or dropped.
+Gather and scatter-add are each other's transpose, with the same dimension numbers under other
+names. An index out of bounds does in the transpose what it did forward: it is clipped where it was
+clipped, and dropped where it was filled or dropped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ linear(
         shaped(lambda x: x[:, jnp.array([1, 5])], (2, 3), note="an index out of bounds"),
         shaped(lambda x: x.at[jnp.array([1, 7])].get(mode="fill", fill_value=2), (3,), (3, 2)),
         shaped(lambda x: jnp.take_along_axis(x, jnp.array([[2], [0]]), 1), (2, 3)),
-        shaped(lambda x: jnp.diagonal(x), (3, 3)),
+        shaped(jnp.diagonal, (3, 3)),
     ],
 )  # fmt: skip
 
@@ -84,7 +84,7 @@ linear(
     ],
 )  # fmt: skip
 
-# --- dynamic slices -------------------------------------------------------------------------------------
+# --- dynamic slices -------------------------------------------------------------------------------
 
 linear(
     p.dynamic_slice_p,

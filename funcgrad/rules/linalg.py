@@ -14,9 +14,9 @@ from ._cases import several
 
 # dot_general(a, b) has the axes: batch, free axes of a, free axes of b. With C the cotangent,
 #     dL = sum_{batch, i, j} C[i, j] sum_k dA[i, k] B[k, j],
-# so the cotangent of a is the product of C and b that contracts the free axes of b. Its axes come out
-# as: batch, free axes of a, contracted axes in the order in which b has them; a transposition puts
-# them where a has them. The operand b is the mirror image.
+# so the cotangent of a is the product of C and b that contracts the free axes of b. Its axes come
+# out as: batch, free axes of a, contracted axes in the order in which b has them; a transposition
+# puts them where a has them. The operand b is the mirror image.
 
 
 def _free_axes(ndim: int, contracted: tuple[int, ...], batch: tuple[int, ...]) -> list[int]:
@@ -24,8 +24,13 @@ def _free_axes(ndim: int, contracted: tuple[int, ...], batch: tuple[int, ...]) -
 
 
 def _pull(
-    ct: Any, other: Any, mine: Any, axes: tuple[Any, ...], other_axes: tuple[Any, ...],
-    first: bool, precision: Any,
+    ct: Any,
+    other: Any,
+    mine: Any,
+    axes: tuple[Any, ...],
+    other_axes: tuple[Any, ...],
+    first: bool,
+    precision: Any,
 ) -> Any:
     """The cotangent of the operand of type `mine` with the contracted and batch axes `axes`."""
     (contracted, batch), (other_contracted, other_batch) = axes, other_axes
@@ -34,9 +39,7 @@ def _pull(
     start = len(batch) + (len(free) if first else 0)
     summed = tuple(range(start, start + len(other_free)))
     dims = ((summed, tuple(other_free)), (tuple(range(len(batch))), tuple(other_batch)))
-    product = lax.dot_general(
-        ct, other, dims, precision=precision, preferred_element_type=ct.dtype
-    )
+    product = lax.dot_general(ct, other, dims, precision=precision, preferred_element_type=ct.dtype)
     order = np.argsort(other_contracted, kind="stable")
     came = [*batch, *free, *(contracted[i] for i in order)]
     placed = lax.transpose(product, tuple(int(i) for i in np.argsort(came)))
@@ -62,7 +65,9 @@ def _pull_left(ct: Any, _y: Any, _a: Any, b: Any, *, dimension_numbers: Any, pre
     return _pull(ct, b, _a, left, right, True, precision)
 
 
-def _pull_right(ct: Any, _y: Any, a: Any, _b: Any, *, dimension_numbers: Any, precision: Any) -> Any:
+def _pull_right(
+    ct: Any, _y: Any, a: Any, _b: Any, *, dimension_numbers: Any, precision: Any
+) -> Any:
     left, right = _sides(dimension_numbers)
     return _pull(ct, a, _b, right, left, False, precision)
 

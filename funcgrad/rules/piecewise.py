@@ -18,7 +18,7 @@ from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
 from ._cases import binary, scalar_beside, several, unary
 
-# --- kinks and ties -----------------------------------------------------------------------------------
+# --- kinks and ties -------------------------------------------------------------------------------
 
 
 def _share(chosen: Any, other: Any) -> Any:
@@ -96,7 +96,7 @@ joint(
     ],
 )  # fmt: skip
 
-# --- parts of complex numbers -------------------------------------------------------------------------
+# --- parts of complex numbers ---------------------------------------------------------------------
 
 linear(
     p.real_p, lambda ct, _y, _x: lax.complex(ct, lax.full_like(ct, 0)),
@@ -140,7 +140,7 @@ general(
     cases=[unary(lax.sign, 0.3, 3, dtypes="fc")],
 )  # fmt: skip
 
-# --- passing through ------------------------------------------------------------------------------------
+# --- passing through ------------------------------------------------------------------------------
 
 linear(p.copy_p, lambda ct, _y, _x: ct, cases=[unary(jnp.copy, -2, 2, dtypes="fc")])
 linear(p.name_p, lambda ct, _y, _x: ct, ignores=["name"])
@@ -159,7 +159,7 @@ linear(
 
 
 def _convert_back(ct: Any, _y: Any, _x: Any) -> Any:
-    """The cotangent in the operand's dtype; of a complex cotangent of a real operand, the real part."""
+    """The cotangent in the operand's dtype; for a real operand a complex one's real part."""
     if jnp.issubdtype(ct.dtype, jnp.complexfloating) and not jnp.issubdtype(
         _x.dtype, jnp.complexfloating
     ):

@@ -16,7 +16,7 @@ from ._cases import several, shaped
 
 Axes = tuple[int, ...]
 
-# --- layout ---------------------------------------------------------------------------------------------
+# --- layout ---------------------------------------------------------------------------------------
 
 
 def _broadcast_transpose(ct: Any, _y: Any, _x: Any, *, broadcast_dimensions: Axes) -> Any:
@@ -28,9 +28,11 @@ def _broadcast_transpose(ct: Any, _y: Any, _x: Any, *, broadcast_dimensions: Axe
         for axis, size in zip(broadcast_dimensions, shape, strict=True)
         if size == 1 and ct.shape[axis] != 1
     ]
-    summed = lax.reduce(
-        ct, lax.full((), 0, ct.dtype), lax.add, tuple(sorted({*added, *stretched}))
-    ) if added or stretched else ct
+    summed = (
+        lax.reduce(ct, lax.full((), 0, ct.dtype), lax.add, tuple(sorted({*added, *stretched})))
+        if added or stretched
+        else ct
+    )
     return summed if summed.shape == shape else lax.reshape(summed, shape)
 
 
@@ -77,7 +79,7 @@ linear(
     cases=[shaped(jnp.squeeze, (1,), (1, 3), (2, 1, 3, 1))],
 )  # fmt: skip
 
-# --- repetition -----------------------------------------------------------------------------------------
+# --- repetition -----------------------------------------------------------------------------------
 
 
 def _tile_transpose(ct: Any, _y: Any, _x: Any, *, reps: Axes) -> Any:
@@ -91,7 +93,7 @@ linear(
     cases=[shaped(lambda x: jnp.tile(x, (2, 3)), (3,), (2, 3), (0, 2))],
 )  # fmt: skip
 
-# --- cutting --------------------------------------------------------------------------------------------
+# --- cutting --------------------------------------------------------------------------------------
 
 
 def _slice_transpose(
@@ -147,7 +149,7 @@ linear(
     ],
 )  # fmt: skip
 
-# --- joining --------------------------------------------------------------------------------------------
+# --- joining --------------------------------------------------------------------------------------
 
 
 def _concatenate_transpose(ct: Any, _y: Any, *_operands: Any, dimension: int) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Special functions. Formulas: NIST Digital Library of Mathematical Functions, by equation number."""
+"""Special functions. Formulas: NIST Digital Library of Mathematical Functions (DLMF)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._cases import binary, unary
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
-# --- error functions (DLMF 7.2) -----------------------------------------------------------------------
+# --- error functions (DLMF 7.2) -------------------------------------------------------------------
 
 elementwise(p.erf_p, lambda _y, x: _TWO_OVER_ROOT_PI * lax.exp(-x * x), ignores=["accuracy"],
             cases=[unary(lax.erf, -2, 2)])  # fmt: skip
@@ -24,7 +24,7 @@ elementwise(p.erfc_p, lambda _y, x: -_TWO_OVER_ROOT_PI * lax.exp(-x * x), ignore
 elementwise(p.erf_inv_p, lambda y, _x: lax.exp(y * y) / _TWO_OVER_ROOT_PI, ignores=["accuracy"],
             cases=[unary(lax.erf_inv, -0.9, 0.9)])  # fmt: skip
 
-# --- gamma and related functions (DLMF 5.2, 5.15) -------------------------------------------------------
+# --- gamma and related functions (DLMF 5.2, 5.15) -------------------------------------------------
 
 elementwise(p.lgamma_p, lambda _y, x: lax.digamma(x), ignores=["accuracy"],
             cases=[unary(lax.lgamma, 0.3, 6)])  # fmt: skip
@@ -75,14 +75,10 @@ elementwise(
     None,
     None,
     lambda _y, a, b, x: _beta_density(a, b, x),
-    cases=[
-        unary(
-            lambda x: lax.betainc(lax.full_like(x, 1.5), lax.full_like(x, 2.5), x), 0.1, 0.9
-        )
-    ],
+    cases=[unary(lambda x: lax.betainc(lax.full_like(x, 1.5), lax.full_like(x, 2.5), x), 0.1, 0.9)],
 )
 
-# --- modified Bessel functions scaled by exp(-|x|) (DLMF 10.29) -----------------------------------------
+# --- modified Bessel functions scaled by exp(-|x|) (DLMF 10.29) -----------------------------------
 
 elementwise(p.bessel_i0e_p, lambda y, x: lax.bessel_i1e(x) - lax.sign(x) * y,
             cases=[unary(lax.bessel_i0e, 0.2, 5), unary(lax.bessel_i0e, -5, -0.2)])  # fmt: skip

@@ -42,7 +42,7 @@ def test_initial_parameters_fill_their_interval_evenly() -> None:
     params = init_linear(jax.random.key(0), 16, 1000)
     assert jax.tree.map(jnp.shape, params) == {"w": (16, 1000), "b": (1000,)}
     for leaf in params.values():
-        assert leaf.dtype == jnp.float32
+        assert leaf.dtype == jnp.result_type(float)
         assert float(jnp.abs(leaf).max()) <= 0.25
         assert float(jnp.abs(leaf).max()) > 0.249
         assert float(leaf.mean()) == pytest.approx(0, abs=4 * 0.25 / (3 * leaf.size) ** 0.5)

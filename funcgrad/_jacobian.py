@@ -1,0 +1,137 @@
+"""Transforms built on the pullback: `jacrev`, `hessian` and `hvp`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import _jaxcompat as compat
+from ._arguments import check_differentiable, choose
+from ._pullback import CustomRules, Recorded, backward, recording_options
+from ._tape import Tape
+from ._transform import grad, vjp
+
+
+def jacrev(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    custom_rules: CustomRules = "honour",
+) -> Callable[..., Any]:
+    """A function that computes the Jacobian of `fun`, row by row in reverse mode.
+
+    Args: as for `value_and_grad`, but `fun` may return any pytree of arrays.
+
+    Returns:
+        A function of the same arguments that returns the Jacobian: the output's structure, with at
+        each leaf the argument's structure, with arrays of shape ``output.shape + argument.shape``.
+
+    Raises:
+        GradientTypeError: an argument to differentiate by, or an output, is not of floating dtype.
+        GradientValueError: `argnums` points beyond the arguments.
+
+    >>> import jax.numpy as jnp
+    >>> jacrev(lambda x: x * x)(jnp.array([1.0, 2.0]))
+    Array([[2., 0.],
+           [0., 4.]], dtype=float32)
+    """
+    options = recording_options(custom_rules)
+
+    @functools.wraps(fun)
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        chosen = choose(fun, argnums, args, kwargs)
+        check_differentiable(chosen.primals, "jacrev", allow_int=allow_int, holomorphic=holomorphic)
+        run = Recorded(chosen.fun, chosen.primals, has_aux, options)
+        check_differentiable(run.output, "jacrev", holomorphic=holomorphic, role="output")
+        rows = [_rows(run.tape, i) for i in range(len(run.outputs))]
+        trees = [chosen.gather(run.input_tree(row)) for row in rows]
+        jacobian = jax.tree.unflatten(run.out_tree, trees)
+        return (jacobian, run.aux) if has_aux else jacobian
+
+    return jacobian_of
+
+
+def _rows(tape: Tape, output: int) -> list[Any]:
+    """The Jacobian of one flat output by every input: the pullback of each unit cotangent."""
+    aval = tape.output_types[output]
+    units = jnp.eye(aval.size, dtype=aval.dtype).reshape(aval.size, *aval.shape)
+
+    def row(unit: Any) -> list[Any]:
+        cotangents = [unit if i == output else None for i in range(len(tape.outputs))]
+        return backward(tape, cotangents)
+
+    stacked = jax.vmap(row)(units)
+    return [
+        compat.matching_weakness(_split_rows(leaf, aval.shape), input_type)
+        for leaf, input_type in zip(stacked, tape.input_types, strict=True)
+    ]
+
+
+def _split_rows(leaf: Any, shape: tuple[int, ...]) -> Any:
+    if compat.is_float0(leaf):
+        return np.zeros(shape + leaf.shape[1:], compat.FLOAT0)
+    return leaf.reshape(shape + leaf.shape[1:])
+
+
+def hessian(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    custom_rules: CustomRules = "honour",
+) -> Callable[..., Any]:
+    """A function that computes the Hessian of `fun`, as the Jacobian of the Jacobian.
+
+    Args: as for `jacrev`.
+
+    Returns:
+        A function of the same arguments; for a scalar `fun` of an array of shape ``s`` the result
+        has shape ``s + s``, for pytrees it is a tree of trees.
+
+    >>> hessian(lambda x: x ** 3)(2.0)
+    Array(12., dtype=float32, weak_type=True)
+    """
+    first = jacrev(fun, argnums, has_aux, holomorphic, custom_rules=custom_rules)
+    return jacrev(first, argnums, has_aux, holomorphic, custom_rules=custom_rules)
+
+
+def hvp(
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    custom_rules: CustomRules = "honour",
+) -> Any:
+    """The product of the Hessian of a scalar function with a vector, without the Hessian.
+
+    The Hessian is symmetric, so the pullback of the gradient, applied to the vector, is the product
+    (Pearlmutter 1994, with reverse mode in the place of forward mode).
+
+    Args:
+        fun: a function of one or more pytrees whose output is a real scalar.
+        primals: the point, a sequence with one pytree for each argument.
+        tangents: the vector, of the same structure, shapes and dtypes as `primals`.
+        custom_rules: see `vjp`.
+
+    Returns:
+        A pytree like the argument, or a tuple of them if `fun` has several arguments.
+
+    Raises:
+        GradientValueError: the vector does not fit the point.
+
+    >>> hvp(lambda x: x ** 3, (2.0,), (10.0,))
+    Array(120., dtype=float32, weak_type=True)
+    """
+    gradient = grad(fun, tuple(range(len(primals))), custom_rules=custom_rules)
+    _, pull = vjp(gradient, *primals, custom_rules=custom_rules)
+    product = pull(tuple(tangents))
+    return product[0] if len(primals) == 1 else product

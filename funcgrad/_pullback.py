@@ -1,0 +1,105 @@
+"""A function run forward with its tape, and the pullback that `vjp` makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import jax
+
+from . import _jaxcompat as compat
+from . import rules as _rules  # noqa: F401 -- fills the registry
+from ._arguments import check_cotangent, split_aux
+from ._errors import GradientValueError
+from ._reverse import sweep
+from ._tape import Tape
+from ._trace import Options, record
+from ._trees import PyTree, flatten
+
+CustomRules = Literal["honour", "ignore"]
+
+
+def recording_options(custom_rules: str, keep_values: bool = False) -> Options:
+    """The options of a transform, checked."""
+    if custom_rules not in {"honour", "ignore"}:
+        raise GradientValueError(
+            f'custom_rules must be "honour" or "ignore", but is {custom_rules!r}'
+        )
+    return Options(custom_rules, keep_values)
+
+
+class Recorded:
+    """A function that was run forward: its outputs, its tape and the trees around it."""
+
+    __slots__ = ("aux", "in_tree", "name", "out_tree", "outputs", "tape")
+
+    def __init__(
+        self, fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, options: Options
+    ) -> None:
+        inputs = flatten(args)
+        held: list[Any] = []
+
+        def flat(*leaves: Any) -> list[Any]:
+            result = fun(*jax.tree.unflatten(inputs.treedef, leaves))
+            output, aux = split_aux(result, fun) if has_aux else (result, None)
+            outputs, auxes = flatten(output), flatten(aux)
+            held.extend([outputs.treedef, auxes.treedef, len(outputs.leaves)])
+            return [*outputs.leaves, *auxes.leaves]
+
+        results, tape = record(flat, inputs.leaves, options=options)
+        self.out_tree, aux_tree, count = held
+        self.in_tree = inputs.treedef
+        self.name = getattr(fun, "__name__", repr(fun))
+        self.outputs = results[:count]
+        self.aux = jax.tree.unflatten(aux_tree, results[count:])
+        self.tape = Tape(
+            tape.steps, tape.inputs, tape.outputs[:count], tape.input_types,
+            tape.output_types[:count],
+        )  # fmt: skip
+
+    @property
+    def output(self) -> PyTree:
+        return jax.tree.unflatten(self.out_tree, self.outputs)
+
+    def input_tree(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """One pytree for each argument from values for its flat inputs."""
+        per_argument: tuple[Any, ...] = jax.tree.unflatten(self.in_tree, leaves)
+        return per_argument
+
+
+class Pullback:
+    """The function that `vjp` returns: cotangents of the output to cotangents of the inputs.
+
+    A pytree: it can be returned from a `jit`, mapped over, stored, and applied any number of times.
+    """
+
+    __slots__ = ("in_tree", "name", "out_tree", "tape")
+
+    def __init__(self, tape: Tape, in_tree: Any, out_tree: Any, name: str) -> None:
+        self.tape, self.in_tree, self.out_tree, self.name = tape, in_tree, out_tree, name
+
+    def __call__(self, cotangents: PyTree) -> Any:
+        """The cotangents of the inputs, a tuple with one pytree for each argument."""
+        leaves = check_cotangent(cotangents, self.out_tree, self.tape.output_types, self.name)
+        return jax.tree.unflatten(self.in_tree, backward(self.tape, leaves))
+
+    def __repr__(self) -> str:
+        return f"<pullback of {self.name}: {len(self.tape)} steps, {self.out_tree}>"
+
+
+jax.tree_util.register_pytree_node(
+    Pullback,
+    lambda pull: ((pull.tape,), (pull.in_tree, pull.out_tree, pull.name)),
+    lambda fixed, tapes: Pullback(tapes[0], *fixed),
+)
+
+
+def backward(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
+    """The cotangent of every input, with zeros where none arrives."""
+    arrived = sweep(tape, cotangents)
+    return [
+        compat.zeros(compat.cotangent_type(aval))
+        if cotangent is None
+        else compat.matching_weakness(cotangent, aval)
+        for aval, cotangent in zip(tape.input_types, arrived, strict=True)
+    ]
