@@ -83,9 +83,10 @@ def descend(
     check_count("steps", steps)
     check_learning_rate(learning_rate)
     run = _descend_donating if donate else _descend
-    return run(
+    result: Descent = run(
         loss, as_arrays(w0), learning_rate, data, steps=int(steps), keep_path=bool(keep_path)
     )
+    return result
 
 
 def _descend_program(
@@ -177,10 +178,11 @@ def minimize(
             "minimize was given neither steps nor batches; say steps=... for a run over arrays"
         )
     run = _minimize_donating if donate else _minimize
-    return run(
+    result: Descent = run(
         loss, optimizer, params, state, data,
         micro_batches=micro_batches, steps=int(steps), keep_path=bool(keep_path),
     )  # fmt: skip
+    return result
 
 
 def init_state(optimizer: optax.GradientTransformation, params: PyTree) -> PyTree:
@@ -223,9 +225,9 @@ _compiled_step = jax.jit(
     static_argnames=("loss", "optimizer", "micro_batches"),
     donate_argnames=("params", "state"),
 )
-_static_run = {"static_argnames": ("loss", "optimizer", "micro_batches", "steps", "keep_path")}
-_minimize = jax.jit(run_steps, **_static_run)
-_minimize_donating = jax.jit(run_steps, **_static_run, donate_argnames=("params", "state"))
-_static_descend = {"static_argnames": ("loss", "steps", "keep_path")}
-_descend = jax.jit(_descend_program, **_static_descend)
-_descend_donating = jax.jit(_descend_program, **_static_descend, donate_argnames=("params",))
+_RUN = ("loss", "optimizer", "micro_batches", "steps", "keep_path")
+_minimize = jax.jit(run_steps, static_argnames=_RUN)
+_minimize_donating = jax.jit(run_steps, static_argnames=_RUN, donate_argnames=("params", "state"))
+_DESCEND = ("loss", "steps", "keep_path")
+_descend = jax.jit(_descend_program, static_argnames=_DESCEND)
+_descend_donating = jax.jit(_descend_program, static_argnames=_DESCEND, donate_argnames=("params",))

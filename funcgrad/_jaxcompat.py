@@ -12,12 +12,12 @@ from typing import Any, cast
 import jax
 import numpy as np
 from jax import core, dtypes
+from jax._src import sharding_impls
 from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
 from jax._src.core import get_referent as _get_referent
 from jax._src.core import to_concrete_value as _to_concrete_value
 from jax._src.lax.lax import _convert_element_type
-from jax._src.sharding_impls import UNSPECIFIED as UNSPECIFIED
 from jax._src.source_info_util import user_frame as _user_frame
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
@@ -30,6 +30,7 @@ Aval = core.AbstractValue
 Trace: Any = core.Trace
 Tracer: Any = core.Tracer
 FLOAT0 = dtypes.float0
+UNSPECIFIED: Any = sharding_impls.UNSPECIFIED  # what a jit call has for a sharding left open
 
 set_current_trace = cast(
     Callable[[Any], AbstractContextManager[None]], extend_core.set_current_trace
