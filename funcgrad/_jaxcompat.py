@@ -30,7 +30,7 @@ Aval = core.AbstractValue
 Trace: Any = core.Trace
 Tracer: Any = core.Tracer
 FLOAT0 = dtypes.float0
-UNSPECIFIED: Any = sharding_impls.UNSPECIFIED  # what a jit call has for a sharding left open
+UNSPECIFIED: Any = vars(sharding_impls)["UNSPECIFIED"]  # a sharding left open
 
 set_current_trace = cast(
     Callable[[Any], AbstractContextManager[None]], extend_core.set_current_trace
@@ -211,6 +211,15 @@ def inlined_body(primitive: Any, params: dict[str, Any]) -> Any:
         return None
     inline = params["inline"]
     return params["jaxpr"] if inline is True or getattr(inline, "name", "") == "JAX_EARLY" else None
+
+
+def is_literal(atom: Any) -> bool:
+    return isinstance(atom, extend_core.Literal)
+
+
+def carries_program(equation: Any) -> bool:
+    """Whether binding an equation takes more than its primitive, operands and parameters."""
+    return "call_jaxpr" in equation.params
 
 
 def used_inputs(closed: Any) -> tuple[bool, ...]:

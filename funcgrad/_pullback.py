@@ -10,6 +10,7 @@ import jax
 from . import _jaxcompat as compat
 from . import rules as _rules  # noqa: F401 -- fills the registry
 from ._arguments import check_cotangent, split_aux
+from ._eager import is_concrete, sweep_concrete
 from ._errors import GradientValueError
 from ._reverse import sweep
 from ._tape import Tape
@@ -96,7 +97,8 @@ jax.tree_util.register_pytree_node(
 
 def backward(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
     """The cotangent of every input, with zeros where none arrives."""
-    arrived = sweep(tape, cotangents)
+    concrete = is_concrete(tape, cotangents)
+    arrived = (sweep_concrete if concrete else sweep)(tape, cotangents)
     return [
         compat.zeros(compat.cotangent_type(aval))
         if cotangent is None

@@ -10,7 +10,7 @@ from jax import lax
 from . import _jaxcompat as compat
 from ._errors import RuleError
 from ._registry import Pullback, Rule, lookup, pullback_params
-from ._tape import Step, Tape
+from ._tape import Slot, Step, Tape
 from ._trees import add_cotangents
 
 
@@ -24,22 +24,23 @@ def sweep(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
     Returns:
         For each input its cotangent, or None where none arrives.
     """
-    waiting: dict[int, Any] = {}
-    for slot, cotangent in zip(tape.outputs, cotangents, strict=True):
-        if slot is not None and cotangent is not None:
-            _accumulate(waiting, slot, cotangent)
+    waiting: dict[Slot, Any] = {}
+    deliver(waiting, tape.outputs, cotangents)
     for step in reversed(tape.steps):
         arriving = [None if slot is None else waiting.pop(slot, None) for slot in step.writes]
         if any(cotangent is not None for cotangent in arriving):
-            for slot, cotangent in zip(step.reads, pull(step, arriving), strict=True):
-                if slot is not None and cotangent is not None:
-                    _accumulate(waiting, slot, cotangent)
+            deliver(waiting, step.reads, pull(step, arriving))
     return [None if slot is None else waiting.get(slot) for slot in tape.inputs]
 
 
-def _accumulate(waiting: dict[int, Any], slot: int, cotangent: Any) -> None:
-    earlier = waiting.get(slot)
-    waiting[slot] = cotangent if earlier is None else add_cotangents(earlier, cotangent)
+def deliver(
+    waiting: dict[Slot, Any], slots: Sequence[Slot | None], cotangents: Sequence[Any]
+) -> None:
+    """Add cotangents to those that wait at their slots."""
+    for slot, cotangent in zip(slots, cotangents, strict=True):
+        if slot is not None and cotangent is not None:
+            earlier = waiting.get(slot)
+            waiting[slot] = cotangent if earlier is None else add_cotangents(earlier, cotangent)
 
 
 def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:

@@ -96,8 +96,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         primals, reads = self.split(args)
         body = compat.inlined_body(primitive, params)
         if body is not None and any(slot is not None for slot in reads):
-            with compat.set_current_trace(self):
-                return compat.jaxpr_function(body)(*args)
+            return self.inline(body, args)
         with compat.set_current_trace(self.parent):
             if not any(slot is not None for slot in reads):
                 return primitive.bind(*primals, **params)
@@ -167,6 +166,25 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
     ) -> list[Any]:
         how = plan(primitive, tuple(slot is not None for slot in reads))
         return self.record(primitive, {}, primals, reads, results, how, body)
+
+    def inline(self, body: Any, args: Sequence[Any]) -> list[Any]:
+        """Run a jaxpr equation by equation; far lighter than JAX's own interpreter."""
+        jaxpr, consts = compat.open_jaxpr(body)
+        if any(compat.carries_program(equation) for equation in jaxpr.eqns):
+            with compat.set_current_trace(self):
+                return compat.jaxpr_function(body)(*args)
+        known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
+
+        def read(atom: Any) -> Any:
+            return atom.val if compat.is_literal(atom) else known[atom]
+
+        for equation in jaxpr.eqns:
+            operands = [read(atom) for atom in equation.invars]
+            results = self.process_primitive(equation.primitive, operands, equation.params)
+            if not equation.primitive.multiple_results:
+                results = [results]
+            known.update(zip(equation.outvars, results, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
 
     # --- recording ---
 
