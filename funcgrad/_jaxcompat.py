@@ -192,6 +192,11 @@ def run_custom_backward(bwd: Any, residuals: Sequence[Any], cotangents: Sequence
     return [None if is_symbolic_zero(result) else result for result in results]
 
 
+def sum_over(value: Any, axes: Sequence[int]) -> Any:
+    """The sum over some axes, as the one primitive that it is."""
+    return primitives.reduce_sum_p.bind(value, axes=tuple(axes), out_sharding=None)
+
+
 # --- staged programs ------------------------------------------------------------------------------
 
 

@@ -27,6 +27,12 @@ class Pullback(NamedTuple):
     params: tuple[str, ...]
 
 
+class Over(NamedTuple):
+    """The partial 1 / denominator: the cotangent is divided, which rounds once and not twice."""
+
+    denominator: Any
+
+
 class Case(NamedTuple):
     """A call that exercises a rule: tests, audits and random programs are drawn from these.
 
@@ -94,7 +100,8 @@ def elementwise(
 ) -> None:
     """Declare the local partial derivative of the output by each operand: ``(y, *xs, **params)``.
 
-    A partial may return the Python number 1 or -1: the cotangent then passes without a product.
+    A partial may return the Python number 1 or -1: the cotangent then passes without a product; or
+    `Over(x)`, which stands for 1 / x.
     """
     _add(primitive, "elementwise", partials, ignores, cases, leading=1)
 

@@ -9,7 +9,7 @@ from jax import lax
 
 from . import _jaxcompat as compat
 from ._errors import RuleError
-from ._registry import Pullback, Rule, lookup, pullback_params
+from ._registry import Over, Pullback, Rule, lookup, pullback_params
 from ._tape import Slot, Step, Tape
 from ._trees import add_cotangents
 
@@ -121,6 +121,8 @@ def times_partial(cotangent: Any, partial: Any) -> Any:
     """The product of a cotangent and an elementwise partial: the one place where it is formed."""
     if isinstance(partial, int):
         return cotangent if partial == 1 else lax.neg(cotangent)
+    if isinstance(partial, Over):
+        return lax.div(cotangent, partial.denominator)
     return lax.mul(cotangent, partial)
 
 
@@ -149,5 +151,5 @@ def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was stretched."""
     sizes = shape or (1,) * value.ndim
     axes = tuple(i for i, size in enumerate(sizes) if size == 1 and value.shape[i] != 1)
-    summed = lax.reduce(value, lax.full((), 0, value.dtype), lax.add, axes) if axes else value
+    summed = compat.sum_over(value, axes) if axes else value
     return summed if summed.shape == shape else lax.reshape(summed, shape)

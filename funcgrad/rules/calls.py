@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._reverse import sweep
 from .._staging import Kept, keep, pull_body, stage
 from .._trace import CustomBackward, Options, TangentMap
+from ._cases import several, shaped
 
 # --- jit ------------------------------------------------------------------------------------------
 
@@ -40,7 +44,14 @@ def _jit_backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any]
     return pull_body(kept, arriving)
 
 
-structured(p.jit_p, _jit_forward, _jit_backward)
+structured(
+    p.jit_p, _jit_forward, _jit_backward,
+    cases=[
+        shaped(jax.jit(lambda x: jnp.sin(x) * x), (), (2, 3)),
+        several(jax.jit(lambda a, b: (jax.jit(jnp.exp)(a) * b, b + 1)), (3,), (3,)),
+        shaped(jax.jit(lambda x: x), (3,)),
+    ],
+)  # fmt: skip
 
 
 # --- custom rules ---------------------------------------------------------------------------------
@@ -68,5 +79,32 @@ def _custom_jvp_backward(
     return results
 
 
-structured(p.custom_vjp_call_p, None, _custom_vjp_backward)
-structured(p.custom_jvp_call_p, None, _custom_jvp_backward)
+@jax.custom_vjp
+def _product_with_vjp(a: Any, b: Any) -> Any:
+    return a * b
+
+
+_product_with_vjp.defvjp(
+    lambda a, b: (a * b, (a, b)), lambda kept, ct: (ct * kept[1], ct * kept[0])
+)
+
+
+@jax.custom_jvp
+def _product_with_jvp(a: Any, b: Any) -> Any:
+    return a * b
+
+
+_product_with_jvp.defjvp(
+    lambda at, by: (_product_with_jvp(*at), by[0] * at[1] + at[0] * by[1])
+)
+
+structured(
+    p.custom_vjp_call_p, None, _custom_vjp_backward,
+    cases=[several(_product_with_vjp, (2, 3), (2, 3)),
+           several(jax.jit(_product_with_vjp), (3,), (3,))],
+)  # fmt: skip
+structured(
+    p.custom_jvp_call_p, None, _custom_jvp_backward,
+    cases=[several(_product_with_jvp, (2, 3), (2, 3)),
+           several(jax.jit(_product_with_jvp), (3,), (3,))],
+)  # fmt: skip

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from .._jaxcompat import primitives as p
-from .._registry import elementwise
-from ._cases import binary, scalar_beside, unary
+from .._registry import Over, elementwise, joint
+from ._cases import binary, scalar_beside, several, shaped, unary
 
 # --- arithmetic -----------------------------------------------------------------------------------
 
@@ -24,7 +25,9 @@ elementwise(
     cases=[binary(lax.add, (-3, 3), (-3, 3), "fc"), scalar_beside(lax.add, (-3, 3), (-3, 3))],
 )  # fmt: skip
 elementwise(
+    # the sum of cotangents that JAX's own reverse mode emits
     p.add_jaxvals_p, lambda _y, _a, _b: 1, lambda _y, _a, _b: 1,
+    cases=[binary(p.add_jaxvals_p.bind, (-3, 3), (-3, 3), "fc")],
 )  # fmt: skip
 elementwise(
     p.sub_p, lambda _y, _a, _b: 1, lambda _y, _a, _b: -1,
@@ -35,7 +38,7 @@ elementwise(
     cases=[binary(lax.mul, (-3, 3), (-3, 3), "fc"), scalar_beside(lax.mul, (-3, 3), (-3, 3))],
 )  # fmt: skip
 elementwise(
-    p.div_p, lambda _y, _a, b: 1 / b, lambda y, _a, b: -y / b,
+    p.div_p, lambda _y, _a, b: Over(b), lambda y, _a, b: -y / b,
     cases=[
         binary(lax.div, (-3, 3), (0.3, 3), "fc"),
         binary(lax.div, (-3, 3), (-3, -0.3), "fc"),
@@ -43,17 +46,19 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    # a - trunc(a / b) b, with the quotient a constant between its jumps
-    p.rem_p, lambda _y, _a, _b: 1, lambda _y, a, b: -_truncate(a / b),
-    cases=[binary(lax.rem, (2.1, 2.9), (0.95, 1.05)), binary(lax.rem, (-2.9, -2.1), (0.95, 1.05))],
+    # a - q b with the whole number q a constant between its jumps. By the output, whose own rounding
+    # cannot move a quotient close to a jump across it.
+    p.rem_p, lambda _y, _a, _b: 1, lambda y, a, b: lax.round((y - a) / b),
+    cases=[binary(lax.rem, (2.1, 2.8), (0.95, 1.04)), binary(lax.rem, (-2.8, -2.1), (0.95, 1.04)),
+           scalar_beside(lax.rem, (2.1, 2.8), (0.95, 1.04))],
 )  # fmt: skip
-elementwise(p.square_p, lambda _y, x: 2 * x, cases=[unary(lax.square, -3, 3, dtypes="fc")])
+elementwise(p.square_p, lambda _y, x: lax.mul(_exact(2, x), x), cases=[unary(lax.square, -3, 3, dtypes="fc")])
 elementwise(
     p.integer_pow_p, lambda _out, x, *, y: _integer_power_slope(x, y),
     cases=[
         unary(lambda x: lax.integer_pow(x, 3), -3, 3, dtypes="fc"),
         unary(lambda x: lax.integer_pow(x, 1), -3, 3, dtypes="fc"),
-        unary(lambda x: lax.integer_pow(x, 0), -3, 3),
+        unary(lambda x: lax.integer_pow(x, 0), -3, 3, note="constant"),
         unary(lambda x: lax.integer_pow(x, -2), 0.3, 3, dtypes="fc"),
     ],
 )  # fmt: skip
@@ -63,19 +68,42 @@ elementwise(
         binary(lax.pow, (0.3, 3), (-2, 2), "fc"),
         scalar_beside(lax.pow, (0.3, 3), (-2, 2)),
         unary(lambda x: lax.pow(x, lax.full(jnp.shape(x), 3, jnp.int32)), -3, 3),
+        unary(lambda x: lax.pow(x, lax.full_like(x, 2)), 0.3, 3, kinks=(0.0,)),
+        unary(lambda x: lax.pow(x, lax.full_like(x, 1)), 0.3, 3, kinks=(0.0,)),
+        unary(lambda x: lax.pow(x, lax.full_like(x, 0)), 0.3, 3, kinks=(0.0,), note="constant"),
+        unary(lambda x: lax.pow(x, lax.full(jnp.shape(x), 0, jnp.int32)), -3, 3, kinks=(0.0,),
+              note="constant"),
     ],
 )  # fmt: skip
-elementwise(p.sqrt_p, lambda y, _x: 0.5 / y, ignores=["accuracy"],
+elementwise(p.sqrt_p, lambda y, _x: Over(2 * y), ignores=["accuracy"],
             cases=[unary(lax.sqrt, 0.1, 9, dtypes="fc")])  # fmt: skip
 elementwise(p.rsqrt_p, lambda y, x: -0.5 * y / x, ignores=["accuracy"],
             cases=[unary(lax.rsqrt, 0.1, 9, dtypes="fc")])  # fmt: skip
 elementwise(p.cbrt_p, lambda y, x: y / (3 * x), ignores=["accuracy"],
             cases=[unary(lax.cbrt, 0.1, 9), unary(lax.cbrt, -9, -0.1)])  # fmt: skip
-elementwise(p.one_minus_square_p, lambda _y, x: -2 * x)
+elementwise(p.one_minus_square_p, lambda _y, x: -2 * x,
+            cases=[unary(lambda x: lax.one_minus_square(x), -3, 3, dtypes="fc")])  # fmt: skip
 
 
-def _truncate(quotient: Any) -> Any:
-    return lax.sign(quotient) * lax.floor(lax.abs(quotient))
+def _polynomial_pullback(ct: Any, _y: Any, x: Any, *coefficients: Any) -> list[Any]:
+    """Of a_0 + a_1 x + a_2 x^2 + ...: a_1 + 2 a_2 x + ... by x, and x^k by a_k."""
+    slope = lax.polynomial(x, [k * a for k, a in enumerate(coefficients)][1:])
+    return [ct * slope, *(ct * lax.integer_pow(x, k) for k in range(len(coefficients)))]
+
+
+joint(
+    p.polynomial_p, _polynomial_pullback, ignores=["unroll"],
+    cases=[
+        several(lambda x, a, b: lax.polynomial(x, [a, b]), (2, 3), (2, 3), (2, 3)),
+        several(lambda x, a, b, c: lax.polynomial(x, [a, b, c, 2.0]), (3,), (), (3,), ()),
+        shaped(lambda x: lax.polynomial(x, [0.5] * 12), (), (3,), (0, 2)),
+    ],
+)  # fmt: skip
+
+
+def _exact(number: int, like: Any) -> Any:
+    """A small number in the dtype of `like`: operators on arrays cost far more to trace."""
+    return np.asarray(number, like.dtype)
 
 
 def _integer_power_slope(x: Any, exponent: int) -> Any:
@@ -86,11 +114,9 @@ def _integer_power_slope(x: Any, exponent: int) -> Any:
 
 def _power_by_base(base: Any, exponent: Any) -> Any:
     """b a^(b - 1), and 0 for b = 0 even where a = 0 makes the power infinite."""
-    if not jnp.issubdtype(exponent.dtype, jnp.inexact):
-        exponent = lax.convert_element_type(exponent, base.dtype)
     flat = exponent == 0
     safe = lax.select(*_same_shape(flat, lax.full_like(exponent, 1), exponent))
-    slope = safe * lax.pow(base, safe - 1)
+    slope = safe.astype(base.dtype) * lax.pow(base, safe - 1)
     return lax.select(*_same_shape(flat, lax.full_like(slope, 0), slope))
 
 
@@ -113,11 +139,11 @@ elementwise(p.exp2_p, lambda y, _x: y * _LN2, ignores=["accuracy"],
             cases=[unary(lax.exp2, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.expm1_p, lambda y, _x: y + 1, ignores=["accuracy"],
             cases=[unary(lax.expm1, -3, 3, dtypes="fc")])  # fmt: skip
-elementwise(p.log_p, lambda _y, x: 1 / x, ignores=["accuracy"],
+elementwise(p.log_p, lambda _y, x: Over(x), ignores=["accuracy"],
             cases=[unary(lax.log, 0.1, 9, dtypes="fc")])  # fmt: skip
-elementwise(p.log2_p, lambda _y, x: 1 / (x * _LN2), ignores=["accuracy"],
+elementwise(p.log2_p, lambda _y, x: Over(x * _LN2), ignores=["accuracy"],
             cases=[unary(jnp.log2, 0.1, 9)])  # fmt: skip
-elementwise(p.log1p_p, lambda _y, x: 1 / (x + 1), ignores=["accuracy"],
+elementwise(p.log1p_p, lambda _y, x: Over(x + 1), ignores=["accuracy"],
             cases=[unary(lax.log1p, -0.8, 9, dtypes="fc")])  # fmt: skip
 # s(x) (1 - s(x)) with 1 - s(x) = s(-x), which keeps its digits for large x
 elementwise(p.logistic_p, lambda y, x: y * lax.logistic(-x), ignores=["accuracy"],
@@ -135,7 +161,7 @@ elementwise(p.tan_p, lambda y, _x: 1 + y * y, ignores=["accuracy"],
             cases=[unary(lax.tan, -1.2, 1.2, dtypes="fc")])  # fmt: skip
 # By the output, though the far tail then rounds to 0 (for |x| > 9 in float32): reading the operand
 # costs a second exponential for every entry of every hidden layer.
-elementwise(p.tanh_p, lambda y, _x: 1 - y * y, ignores=["accuracy"],
+elementwise(p.tanh_p, lambda y, _x: lax.sub(_exact(1, y), lax.mul(y, y)), ignores=["accuracy"],
             cases=[unary(lax.tanh, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.sinh_p, lambda _y, x: lax.cosh(x), ignores=["accuracy"],
             cases=[unary(lax.sinh, -3, 3, dtypes="fc")])  # fmt: skip
@@ -146,7 +172,7 @@ elementwise(p.asin_p, lambda _y, x: lax.rsqrt((1 - x) * (1 + x)), ignores=["accu
             cases=[unary(lax.asin, -0.8, 0.8, dtypes="fc")])  # fmt: skip
 elementwise(p.acos_p, lambda _y, x: -lax.rsqrt((1 - x) * (1 + x)), ignores=["accuracy"],
             cases=[unary(lax.acos, -0.8, 0.8, dtypes="fc")])  # fmt: skip
-elementwise(p.atan_p, lambda _y, x: 1 / (1 + x * x), ignores=["accuracy"],
+elementwise(p.atan_p, lambda _y, x: Over(1 + x * x), ignores=["accuracy"],
             cases=[unary(lax.atan, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(
     p.atan2_p,
@@ -159,5 +185,5 @@ elementwise(p.asinh_p, lambda _y, x: lax.rsqrt(x * x + 1), ignores=["accuracy"],
 # two roots and not the root of the product: the branch of a complex root is right only so
 elementwise(p.acosh_p, lambda _y, x: lax.rsqrt(x - 1) * lax.rsqrt(x + 1), ignores=["accuracy"],
             cases=[unary(lax.acosh, 1.2, 5, dtypes="fc")])  # fmt: skip
-elementwise(p.atanh_p, lambda _y, x: 1 / ((1 - x) * (1 + x)), ignores=["accuracy"],
+elementwise(p.atanh_p, lambda _y, x: Over((1 - x) * (1 + x)), ignores=["accuracy"],
             cases=[unary(lax.atanh, -0.8, 0.8, dtypes="fc")])  # fmt: skip

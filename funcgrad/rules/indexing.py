@@ -1,4 +1,4 @@
-"""Reading and writing at computed positions: gather, scatter-add and dynamic slices.
+"""Reading and writing at computed positions: gather, the scatters and dynamic slices.
 
 Gather and scatter-add are each other's transpose, with the same dimension numbers under other
 names. An index out of bounds does in the transpose what it did forward: it is clipped where it was
@@ -7,14 +7,17 @@ clipped, and dropped where it was filled or dropped.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .._errors import MissingRuleError
 from .._jaxcompat import primitives as p
-from .._registry import linear
+from .._registry import general, linear
 from ._cases import several, shaped
 
 
@@ -43,15 +46,19 @@ linear(
         shaped(lambda x: x[:, jnp.array([1, 5])], (2, 3), note="an index out of bounds"),
         shaped(lambda x: x.at[jnp.array([1, 7])].get(mode="fill", fill_value=2), (3,), (3, 2)),
         shaped(lambda x: jnp.take_along_axis(x, jnp.array([[2], [0]]), 1), (2, 3)),
-        shaped(jnp.diagonal, (3, 3)),
+        shaped(jax.vmap(lambda x, i: x[i], in_axes=(0, None)), (2, 3)),
     ],
 )  # fmt: skip
 
 
-def _scatter_add_updates(
-    ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+# --- scatters -------------------------------------------------------------------------------------
+
+
+def _read(
+    values: Any, indices: Any, operand: Any, updates: Any, dimension_numbers: Any, mode: Any,
     indices_are_sorted: bool, unique_indices: bool,
 ) -> Any:  # fmt: skip
+    """For every entry of the updates, the value at the position to which a scatter writes it."""
     numbers = lax.GatherDimensionNumbers(
         offset_dims=dimension_numbers.update_window_dims,
         collapsed_slice_dims=dimension_numbers.inserted_window_dims,
@@ -60,8 +67,8 @@ def _scatter_add_updates(
         start_indices_batching_dims=dimension_numbers.scatter_indices_batching_dims,
     )
     return lax.gather(
-        ct, indices, numbers, _window(_x, _updates, dimension_numbers), mode=mode, fill_value=0,
-        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+        values, indices, numbers, _window(operand, updates, dimension_numbers), mode=mode,
+        fill_value=0, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
     )  # fmt: skip
 
 
@@ -72,6 +79,24 @@ def _window(operand: Any, updates: Any, numbers: Any) -> tuple[int, ...]:
     return tuple(1 if axis in single else next(sizes) for axis in range(operand.ndim))
 
 
+def _scatter_add_updates(
+    ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool,
+) -> Any:  # fmt: skip
+    return _read(
+        ct, indices, _x, _updates, dimension_numbers, mode, indices_are_sorted, unique_indices
+    )
+
+
+def _scatter_sub_updates(
+    ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool,
+) -> Any:  # fmt: skip
+    return -_read(
+        ct, indices, _x, _updates, dimension_numbers, mode, indices_are_sorted, unique_indices
+    )
+
+
 linear(
     p.scatter_add_p, lambda ct, _y, _x, _indices, _updates: ct, None, _scatter_add_updates,
     ignores=["update_jaxpr", "update_consts"],
@@ -80,7 +105,117 @@ linear(
         several(lambda x, u: x.at[jnp.array([0, 0, 2])].add(u), (3, 2), (3, 2)),
         several(lambda x, u: x.at[jnp.array([0, 9])].add(u), (3,), (2,),
                 note="an index out of bounds"),
+        several(lambda x, u: x.at[jnp.array([0, 9])].add(u, mode="clip"), (3,), (2,)),
         several(lambda x, u: x.at[:, 1:].add(u), (2, 3), (2, 2)),
+        several(jax.vmap(lambda x, u: x.at[jnp.array([2, 2])].add(u)), (2, 3), (2, 2)),
+    ],
+)  # fmt: skip
+linear(
+    p.scatter_sub_p, lambda ct, _y, _x, _indices, _updates: ct, None, _scatter_sub_updates,
+    ignores=["update_jaxpr", "update_consts"],
+    cases=[
+        several(lambda x, u: x.at[1].subtract(u), (3,), ()),
+        several(lambda x, u: x.at[jnp.array([0, 0, 2])].subtract(u), (3, 2), (3, 2)),
+        several(lambda x, u: x.at[jnp.array([0, 9])].subtract(u), (3,), (2,),
+                note="an index out of bounds"),
+    ],
+)  # fmt: skip
+
+
+# What was written over gets no cotangent. Of several updates of one position one survives; JAX leaves
+# open which, so the same scatter is run on the updates' numbers, and the one that it left there gets
+# the cotangent.
+def _scatter_operand(
+    ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool, update_jaxpr: Any,
+) -> Any:  # fmt: skip
+    _no_function(update_jaxpr)
+    return lax.scatter(
+        ct, indices, lax.full(_updates.shape, 0, ct.dtype), dimension_numbers, mode=mode,
+        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+    )  # fmt: skip
+
+
+def _scatter_updates(
+    ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool, update_jaxpr: Any,
+) -> Any:  # fmt: skip
+    _no_function(update_jaxpr)
+    how = (indices_are_sorted, unique_indices)
+    arriving = _read(ct, indices, _x, _updates, dimension_numbers, mode, *how)
+    if unique_indices:
+        return arriving
+    numbers = lax.reshape(lax.iota(jnp.uint32, math.prod(_updates.shape)), _updates.shape)
+    written = lax.scatter(
+        lax.full(_x.shape, 0, jnp.uint32), indices, numbers, dimension_numbers, mode=mode,
+        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+    )  # fmt: skip
+    left = _read(written, indices, _x, _updates, dimension_numbers, mode, *how)
+    return lax.select(left == numbers, arriving, lax.full_like(arriving, 0))
+
+
+def _no_function(update_jaxpr: Any) -> None:
+    """`x.at[i].apply(f)` is the same primitive with a program in the place of the updates."""
+    if update_jaxpr is not None:
+        raise MissingRuleError(
+            "`x.at[indices].apply(f)` has no VJP rule; write "
+            "`x.at[indices].set(f(x[indices]))`, which has the same value and a gradient"
+        )
+
+
+linear(
+    p.scatter_p, _scatter_operand, None, _scatter_updates, ignores=["update_consts"],
+    cases=[
+        several(lambda x, u: x.at[1].set(u), (3,), ()),
+        several(lambda x, u: x.at[jnp.array([2, 0])].set(u), (3, 2), (2, 2)),
+        several(lambda x, u: x.at[jnp.array([0, 2, 0, 2, 0])].set(u), (4,), (5,),
+                note="repeated indices"),
+        several(lambda x, u: x.at[jnp.array([[1, 1], [0, 1]])].set(u), (3, 2), (2, 2, 2),
+                note="repeated indices of windows"),
+        several(lambda x, u: x.at[jnp.array([0, 9])].set(u), (3,), (2,),
+                note="an index out of bounds"),
+        several(lambda x, u: x.at[jnp.array([0, 9, 2])].set(u, mode="clip"), (3,), (3,)),
+        several(lambda x, u: x.at[jnp.array([1, 0])].set(u, unique_indices=True), (3,), (2,)),
+        several(jax.vmap(lambda x, u: x.at[jnp.array([2, 2])].set(u)), (2, 3), (2, 2)),
+    ],
+)  # fmt: skip
+
+
+def _scatter_mul_operand(
+    ct: Any, _y: Any, _x: Any, indices: Any, updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool,
+) -> Any:  # fmt: skip
+    return lax.scatter_mul(
+        ct, indices, updates, dimension_numbers, mode=mode,
+        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+    )  # fmt: skip
+
+
+def _scatter_mul_updates(
+    ct: Any, _y: Any, x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
+    indices_are_sorted: bool, unique_indices: bool,
+) -> Any:  # fmt: skip
+    """The cotangent times the factor that was there, if no other update multiplied it too."""
+    if not unique_indices:
+        raise MissingRuleError(
+            "the gradient of `x.at[indices].multiply(u)` by u is known only for indices without "
+            "repetition: pass unique_indices=True if they have none, or write "
+            "`x.at[indices].set(x[indices] * u)`"
+        )
+    return _read(
+        ct * x, indices, x, _updates, dimension_numbers, mode, indices_are_sorted, unique_indices
+    )
+
+
+general(
+    p.scatter_mul_p, _scatter_mul_operand, None, _scatter_mul_updates,
+    ignores=["update_jaxpr", "update_consts"],
+    cases=[
+        several(lambda x, u: x.at[1].multiply(u), (3,), ()),
+        several(lambda x, u: x.at[jnp.array([2, 0])].multiply(u, unique_indices=True),
+                (3, 2), (2, 2)),
+        shaped(lambda x: x.at[jnp.array([1, 1, 0])].multiply(jnp.array([2, 3, 4], x.dtype)), (3,),
+               note="repeated indices, constant factors"),
     ],
 )  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from .._jaxcompat import primitives as p
@@ -40,9 +39,9 @@ def _pull(
     summed = tuple(range(start, start + len(other_free)))
     dims = ((summed, tuple(other_free)), (tuple(range(len(batch))), tuple(other_batch)))
     product = lax.dot_general(ct, other, dims, precision=precision, preferred_element_type=ct.dtype)
-    order = np.argsort(other_contracted, kind="stable")
+    order = sorted(range(len(contracted)), key=other_contracted.__getitem__)
     came = [*batch, *free, *(contracted[i] for i in order)]
-    placed = lax.transpose(product, tuple(int(i) for i in np.argsort(came)))
+    placed = lax.transpose(product, sorted(range(mine.ndim), key=came.__getitem__))
     return placed if placed.dtype == mine.dtype else _narrow(placed, mine.dtype)
 
 

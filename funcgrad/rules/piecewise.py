@@ -13,6 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 
 from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
@@ -73,7 +74,8 @@ general(
         unary(lambda x: lax.clamp(-1.0, x, 1.0), -0.9, 0.9, kinks=(-1.0, 1.0)),
         unary(lambda x: lax.clamp(-1.0, x, 1.0), 1.1, 3),
         several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (2, 3), (2, 3), (2, 3), dtypes="f"),
-        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (), (2, 3), (), dtypes="f"),
+        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (), (2, 3), (), dtypes="f", order=0,
+                note="JAX has no derivative by scalar limits"),
     ],
 )
 
@@ -90,7 +92,7 @@ def _select_pullback(ct: Any, _y: Any, which: Any, *_cases: Any) -> list[Any]:
 joint(
     p.select_n_p, _select_pullback,
     cases=[
-        several(lambda a, b: lax.select(lax.real(a) > 0, a, b), (2, 3), (2, 3)),
+        several(lambda a, b: lax.select(jnp.real(a) > 0, a, b), (2, 3), (2, 3)),
         several(lambda a, b: lax.select_n(jnp.array(True), a, b), (2, 3), (2, 3)),
         several(lambda a, b, c: lax.select_n(jnp.array([2, 0, 1]), a, b, c), (3,), (3,), (3,)),
     ],
@@ -137,13 +139,15 @@ def _sign_pullback(ct: Any, y: Any, x: Any) -> Any:
 
 general(
     p.sign_p, _sign_pullback,
-    cases=[unary(lax.sign, 0.3, 3, dtypes="fc")],
+    cases=[unary(lax.sign, 0.3, 3, dtypes="c"),
+           unary(lax.sign, 0.3, 3, kinks=(0.0,), note="constant")],
 )  # fmt: skip
 
 # --- passing through ------------------------------------------------------------------------------
 
 linear(p.copy_p, lambda ct, _y, _x: ct, cases=[unary(jnp.copy, -2, 2, dtypes="fc")])
-linear(p.name_p, lambda ct, _y, _x: ct, ignores=["name"])
+linear(p.name_p, lambda ct, _y, _x: ct, ignores=["name"],
+       cases=[unary(lambda x: checkpoint_name(x, "here"), -2, 2, dtypes="fc")])  # fmt: skip
 linear(
     p.reduce_precision_p,
     lambda ct, _y, _x, *, exponent_bits, mantissa_bits: lax.reduce_precision(
@@ -152,7 +156,7 @@ linear(
     cases=[
         unary(
             lambda x: lax.reduce_precision(x, 8, 7), -2, 2, order=1,
-            note="a staircase: no numerical oracle",
+            note="staircase: no numerical oracle",
         )
     ],
 )  # fmt: skip
@@ -171,6 +175,7 @@ linear(
     p.convert_element_type_p, _convert_back, ignores=["new_dtype", "weak_type", "sharding"],
     cases=[
         unary(lambda x: lax.convert_element_type(x, jnp.float32), -2, 2),
-        unary(lambda x: lax.convert_element_type(x, jnp.complex64), -2, 2),
+        unary(lambda x: lax.convert_element_type(x, jnp.bfloat16), -2, 2),
+        unary(lambda x: lax.convert_element_type(x, jnp.complex64), -2, 2, dtypes="fc"),
     ],
 )  # fmt: skip

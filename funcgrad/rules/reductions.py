@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import general, linear
 from ._cases import shaped
@@ -32,7 +33,7 @@ linear(
 def _extremum(ct: Any, y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """Entries that tie for the extremum share its cotangent equally, as in JAX."""
     chosen = (x == _spread(y, axes, x.shape)).astype(ct.dtype)
-    count = lax.reduce(chosen, jnp.zeros((), ct.dtype), lax.add, axes)
+    count = compat.sum_over(chosen, axes)
     return chosen * _spread(ct / count, axes, x.shape)
 
 
@@ -65,7 +66,7 @@ def _product(ct: Any, _y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     order = [*axes, *kept]
     moved = lax.transpose(x, order)
-    flat = moved.reshape(-1, *(x.shape[axis] for axis in kept))
+    flat = lax.collapse(moved, 0, len(axes)) if axes else moved[None]
     others = _product_of_others(flat).reshape(moved.shape)
     back = sorted(range(x.ndim), key=order.__getitem__)
     return _spread(ct, axes, x.shape) * lax.transpose(others, back)
@@ -75,7 +76,8 @@ general(
     p.reduce_prod_p, _product, ignores=["out_sharding"],
     cases=[
         shaped(jnp.prod, (), (3,), (2, 3), (5,), (0,)),
-        shaped(lambda x: jnp.prod(x, axis=1), (2, 3), (2, 4, 2)),
+        shaped(lambda x: jnp.prod(x, axis=1), (2, 3), (2, 4, 2), (0, 2), (2, 0)),
+        shaped(lambda x: jnp.prod(x, axis=()), (2, 3)),
         shaped(lambda x: jnp.prod(x * jnp.array([0.0, 1.0, 1.0], x.dtype)), (3,), dtypes="f",
                note="one entry is zero"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import joint, linear
 from ._cases import several, shaped
@@ -21,19 +21,10 @@ Axes = tuple[int, ...]
 
 def _broadcast_transpose(ct: Any, _y: Any, _x: Any, *, broadcast_dimensions: Axes) -> Any:
     """Sum over the axes that were added, and over those that were stretched from length 1."""
-    shape = _x.shape
-    added = [axis for axis in range(ct.ndim) if axis not in broadcast_dimensions]
-    stretched = [
-        axis
-        for axis, size in zip(broadcast_dimensions, shape, strict=True)
-        if size == 1 and ct.shape[axis] != 1
-    ]
-    summed = (
-        lax.reduce(ct, lax.full((), 0, ct.dtype), lax.add, tuple(sorted({*added, *stretched})))
-        if added or stretched
-        else ct
-    )
-    return summed if summed.shape == shape else lax.reshape(summed, shape)
+    sizes = dict(zip(broadcast_dimensions, _x.shape, strict=True))
+    grown = [i for i, size in enumerate(ct.shape) if size != 1 and sizes.get(i, 1) == 1]
+    summed = compat.sum_over(ct, grown) if grown else ct
+    return summed if summed.shape == _x.shape else lax.reshape(summed, _x.shape)
 
 
 linear(
@@ -85,7 +76,7 @@ linear(
 def _tile_transpose(ct: Any, _y: Any, _x: Any, *, reps: Axes) -> Any:
     split = [part for pair in zip(reps, _x.shape, strict=True) for part in pair]
     axes = tuple(range(0, 2 * len(reps), 2))
-    return lax.reduce(lax.reshape(ct, split), lax.full((), 0, ct.dtype), lax.add, axes)
+    return compat.sum_over(lax.reshape(ct, split), axes)
 
 
 linear(
@@ -117,7 +108,7 @@ linear(
     p.slice_p, _slice_transpose,
     cases=[
         shaped(lambda x: x[1:3], (4,), (3, 2)),
-        shaped(lambda x: x[1:1], (4,)),
+        shaped(lambda x: x[1:1], (4,), note="constant"),
         shaped(lambda x: x[::2], (4,), (5, 2), (1,)),
         shaped(lambda x: lax.slice(x, (1, 0), (7, 3), (3, 2)), (8, 3), (7, 4)),
     ],
@@ -133,9 +124,9 @@ def _pad_operand(ct: Any, _y: Any, _x: Any, _value: Any, *, padding_config: Any)
 
 
 def _pad_value(ct: Any, _y: Any, _x: Any, _value: Any, *, padding_config: Any) -> Any:
-    """All of the cotangent but what belongs to the operand."""
-    inside = _pad_operand(ct, _y, _x, _value, padding_config=padding_config)
-    return jnp.sum(ct) - jnp.sum(inside)
+    """The sum over the padding. (The whole sum less the operand's share would cancel.)"""
+    padding = lax.pad(lax.full(_x.shape, False), lax.full((), True), padding_config)
+    return jnp.sum(lax.select(padding, ct, lax.full_like(ct, 0)))
 
 
 linear(
@@ -170,11 +161,23 @@ joint(
     cases=[
         several(lambda a, b: jnp.concatenate([a, b]), (2,), (3,)),
         several(lambda a, b, c: jnp.concatenate([a, b, c], 1), (2, 1), (2, 3), (2, 0)),
-        several(lambda a, b: jnp.stack([a, b], -1), (2, 3), (2, 3)),
     ],
 )  # fmt: skip
 linear(
     p.split_p, lambda cts, _y, _x, *, axis: lax.concatenate(list(cts), axis), ignores=["sizes"],
     cases=[shaped(lambda x: jnp.split(x, 3)[1], (3,), (6, 2)),
-           shaped(lambda x: math.prod(jnp.split(x, [1, 3], axis=-1)[0::2]).sum(), (2, 4))],
+           shaped(lambda x: jnp.split(x, [1, 3], axis=-1)[0::2], (2, 4))],
+)  # fmt: skip
+joint(
+    p.stack_p, lambda ct, _y, *_operands, axis: lax.unstack(ct, axis),
+    cases=[
+        several(lambda a, b: jnp.stack([a, b]), (), ()),
+        several(lambda a, b, c: jnp.stack([a, b, c], -1), (2, 3), (2, 3), (2, 3)),
+        several(lambda a, b: jnp.stack([a, b], 1), (2, 0), (2, 0)),
+    ],
+)  # fmt: skip
+linear(
+    p.unstack_p, lambda cts, _y, _x, *, axis: lax.stack(list(cts), axis),
+    cases=[shaped(lambda x: jnp.unstack(x)[0], (2,), (2, 3)),
+           shaped(lambda x: jnp.unstack(x, axis=1)[1:], (2, 3))],
 )  # fmt: skip

@@ -35,7 +35,8 @@ elementwise(p.digamma_p, lambda _y, x: lax.polygamma(lax.full_like(x, 1), x), ig
 elementwise(p.polygamma_p, None, lambda _y, m, x: lax.polygamma(m + 1, x),
             cases=[unary(lambda x: lax.polygamma(lax.full_like(x, 1), x), 0.5, 6)])  # fmt: skip
 elementwise(p.zeta_p, None, lambda _y, s, q: -s * lax.zeta(s + 1, q),
-            cases=[unary(lambda q: lax.zeta(lax.full_like(q, 2), q), 0.5, 6)])  # fmt: skip
+            cases=[unary(lambda q: lax.zeta(lax.full_like(q, 2), q), 0.5, 6, order=0,
+                         note="JAX has no derivative")])  # fmt: skip
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
@@ -60,7 +61,9 @@ elementwise(
     p.igamma_grad_a_p,
     None,
     lambda _y, a, x: _gamma_density(a, x) * (lax.log(x) - lax.digamma(a)),
-)
+    cases=[unary(lambda x: lax.igamma_grad_a(lax.full_like(x, 1.5), x), 0.3, 6, order=0,
+                 note="JAX has no derivative")],
+)  # fmt: skip
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:

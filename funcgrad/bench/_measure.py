@@ -1,0 +1,84 @@
+"""Interleaved timing of competitors, and ratios with a confidence interval.
+
+Machines drift and share their cores, so a single time means little. The competitors take turns
+within one process, every turn gives one ratio, and the figure is the median of the ratios with its
+distribution-free 95% interval. One competitor always runs twice, as two separate compilations of
+one program: the spread of that A/A row is what a ratio can differ from 1 by without any meaning.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+
+class Ratio(NamedTuple):
+    """A median of paired ratios and the ends of its 95% interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def reaches(self, target: float) -> bool:
+        """Whether the target is met by the median, or lies inside the interval."""
+        return self.low <= target
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
+
+
+def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
+    """The median ratio of times measured in turns; the interval is by order statistics.
+
+    With n pairs, the ranks n/2 -+ 1.96 sqrt(n)/2 enclose the median with a probability of 95%
+    (normal approximation to the binomial distribution).
+    """
+    ratios = sorted(a / b for a, b in zip(numerators, denominators, strict=True))
+    count = len(ratios)
+    half = 1.96 * math.sqrt(count) / 2
+    low = max(0, math.floor(count / 2 - half))
+    high = min(count - 1, math.ceil(count / 2 + half) - 1)
+    return Ratio(statistics.median(ratios), ratios[low], ratios[max(low, high)])
+
+
+def in_turns(
+    competitors: Mapping[str, Callable[[], Any]], turns: int, least: float = 2e-3
+) -> dict[str, list[float]]:
+    """Seconds per call of each competitor, in turns.
+
+    Args:
+        competitors: name to a function without arguments; what it returns is waited for.
+        turns: how often each is measured.
+        least: a measurement repeats the call until it takes about so many seconds.
+
+    Returns:
+        For each name, one time per turn.
+    """
+    counts = {name: _calls_for(call, least) for name, call in competitors.items()}
+    times: dict[str, list[float]] = {name: [] for name in competitors}
+    names = list(competitors)
+    for turn in range(turns):
+        # Rotate the order, so that no competitor always runs in the wake of the same other one.
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            times[name].append(_seconds(competitors[name], counts[name]))
+    return times
+
+
+def _calls_for(call: Callable[[], Any], least: float) -> int:
+    for _ in range(3):
+        jax.block_until_ready(call())
+    once = _seconds(call, 1)
+    return max(1, min(1000, round(least / max(once, 1e-7))))
+
+
+def _seconds(call: Callable[[], Any], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        result = call()
+    jax.block_until_ready(result)
+    return (time.perf_counter() - start) / count
