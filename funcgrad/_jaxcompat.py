@@ -133,7 +133,7 @@ def matching_weakness(value: Any, aval: Any) -> Any:
 
 def concrete(value: Any) -> Any:
     """The array behind `value` if it is known now, else None."""
-    return _to_concrete_value(value)  # type: ignore[no-untyped-call]  # JAX leaves it untyped
+    return _to_concrete_value(value)
 
 
 def referent(value: Any) -> Any:

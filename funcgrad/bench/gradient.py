@@ -78,8 +78,16 @@ def _compiled(workload: Workload, turns: int) -> Row:
 
 
 def _compile(gradient: Callable[..., Any], workload: Workload) -> Any:
-    # A fresh wrapper: jit would hand out the compilation that it already has for this function.
-    return jax.jit(lambda *arguments: gradient(*arguments)).lower(*workload.arguments).compile()
+    return _fresh(gradient).lower(*workload.arguments).compile()
+
+
+def _fresh(gradient: Callable[..., Any]) -> Any:
+    """A jitted copy that JAX has not met: of a known function it would reuse what it has."""
+
+    def copy(*arguments: Any) -> Any:
+        return gradient(*arguments)
+
+    return jax.jit(copy)
 
 
 def _call(program: Callable[..., Any], workload: Workload) -> Callable[[], Any]:
@@ -99,8 +107,7 @@ def _eager(workload: Workload, turns: int) -> Row:
 def _traced(workload: Workload, turns: int) -> Row:
     def tracing(gradient: Callable[..., Any]) -> Callable[[], Any]:
         def trace() -> None:
-            # As above: only a function that jit has not met is traced.
-            jax.jit(lambda *arguments: gradient(*arguments)).trace(*workload.arguments)
+            _fresh(gradient).trace(*workload.arguments)
 
         return trace
 
