@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from . import _jaxcompat as compat
-from ._errors import GradientTypeError, GradientValueError
+from ._errors import ArgumentNumberError, GradientTypeError, GradientValueError
 from ._trees import leaf_paths
 
 
@@ -35,6 +35,10 @@ def choose(
     """Close a function over all arguments but those that `argnums` names."""
     several = argnums if isinstance(argnums, (tuple, list)) else None
     wanted = [_position(n, args, fun) for n in ([argnums] if several is None else several)]
+    if len(set(wanted)) < len(wanted):
+        raise ArgumentNumberError(
+            f"argnums={argnums} names an argument of {_name(fun)} twice; name each one once"
+        )
 
     def reduced(*given: Any) -> Any:
         full = list(args)
@@ -54,7 +58,7 @@ def _position(number: Any, args: tuple[Any, ...], fun: Any) -> int:
             f"argnums must be an integer or a sequence of integers, but holds {number!r}"
         ) from error
     if not -len(args) <= position < len(args):
-        raise GradientValueError(
+        raise ArgumentNumberError(
             f"argnums={number} points beyond the {len(args)} positional argument(s) that "
             f"{_name(fun)} was called with; arguments to differentiate by are passed by position"
         )

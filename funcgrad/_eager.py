@@ -103,7 +103,7 @@ def _describe(steps: list[Step], inputs: Any, outputs: Any) -> tuple[Any, list[A
     for step in steps:
         if step.body is not None:
             return None, []
-        fixed = []
+        fixed: list[Any] = []
         for kept in (*step.operands, *step.outputs):
             if isinstance(kept, compat.Aval):
                 fixed.append(kept)

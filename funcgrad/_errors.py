@@ -8,6 +8,7 @@ code which catches ``TypeError`` or ``ValueError`` keeps working.
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentNumberError",
     "ConfigurationError",
     "DataError",
     "DivergedError",
@@ -32,6 +33,10 @@ class GradientTypeError(FuncgradError, TypeError):
 
 class GradientValueError(FuncgradError, ValueError):
     """A value of the right type but an impossible content was given to a transform."""
+
+
+class ArgumentNumberError(GradientTypeError, GradientValueError):
+    """`argnums` does not fit the call: JAX's `grad` raises TypeError, its `jacrev` ValueError."""
 
 
 class TreeError(FuncgradError, ValueError):

@@ -36,7 +36,7 @@ def jacrev(
 
     Raises:
         GradientTypeError: an argument to differentiate by, or an output, is not of floating dtype.
-        GradientValueError: `argnums` points beyond the arguments.
+        ArgumentNumberError: `argnums` points beyond the arguments, or at one of them twice.
 
     >>> import jax.numpy as jnp
     >>> jacrev(lambda x: x * x)(jnp.array([1.0, 2.0]))

@@ -5,19 +5,25 @@ Supported lines: jax 0.10.2 (the last for Python 3.11) and 0.12 or newer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any, cast
 
 import jax
 import numpy as np
 from jax import core, dtypes
 from jax._src import sharding_impls
+from jax._src import tree_util as _tree_util
 from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
 from jax._src.core import get_referent as _get_referent
+from jax._src.core import pvary_p as _pvary_p
 from jax._src.core import to_concrete_value as _to_concrete_value
+from jax._src.lax import parallel as _parallel
 from jax._src.lax.lax import _convert_element_type
+from jax._src.shard_map import shard_map_p as _shard_map_p
 from jax._src.source_info_util import user_frame as _user_frame
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
@@ -82,6 +88,13 @@ jax.tree_util.register_pytree_node(Opaque, lambda opaque: ((), opaque), lambda o
 # --- types of values ------------------------------------------------------------------------------
 
 
+psum_invariant_p: Any = _parallel.psum_invariant_p
+all_gather_invariant_p: Any = _parallel.all_gather_invariant_p
+reduce_scatter_p: Any = _parallel.reduce_scatter_p
+pvary_p: Any = _pvary_p
+shard_map_p: Any = _shard_map_p
+
+
 def typeof(value: Any) -> Any:
     """The abstract value: shape, dtype, weak type, sharding and varying axes."""
     return jax.typeof(value)
@@ -120,7 +133,15 @@ def zeros(aval: Any) -> Any:
 
 def varying_axes(aval: Any) -> frozenset[Any]:
     """The mesh axes of an enclosing `shard_map` over which values of this type differ."""
-    return frozenset(getattr(aval, "vma", ()) or ())
+    return frozenset(aval.mat.varying)
+
+
+def as_array(value: Any) -> Any:
+    """`value` as a JAX array of the very type that JAX gives it, where it is a Python number."""
+    if isinstance(value, jax.Array) or is_float0(value):
+        return value
+    aval = typeof(value)
+    return _convert_element_type(value, aval.dtype, weak_type=bool(aval.weak_type))
 
 
 def matching_weakness(value: Any, aval: Any) -> Any:
@@ -197,12 +218,32 @@ def sum_over(value: Any, axes: Sequence[int]) -> Any:
     return primitives.reduce_sum_p.bind(value, axes=tuple(axes), out_sharding=None)
 
 
+def map_shards(
+    trace: Any, primitive: Any, function: Any, operands: Sequence[Any], params: dict[str, Any]
+) -> list[Any]:
+    """Bind a shard_map of `function`, which returns a flat list and its output specs."""
+
+    def flat(*values: Any) -> Any:
+        results, specs = function(*values)
+        return _flat_tree(results).with_aux(tuple(specs))
+
+    debug_info = params["debug_info"].with_unknown_names()
+    call = params | {"subfuns": (flat,), "debug_info": debug_info}
+    avals = tuple(jax.typeof(value) for value in operands)
+    return list(primitive.bind_with_trace(trace, tuple(operands), avals, call))
+
+
+def _flat_tree(values: list[Any]) -> Any:
+    home = getattr(_tree_util, "FlatTree", None) or import_module("jax._src.flattree")
+    return home.flatten(values)
+
+
 # --- staged programs ------------------------------------------------------------------------------
 
 
 def open_jaxpr(closed: Any) -> tuple[Any, list[Any]]:
     """The jaxpr and its constants, on lines with and without a separate class for the pair."""
-    return getattr(closed, "jaxpr", closed), list(closed.consts)
+    return getattr(closed, "jaxpr", closed), list(getattr(closed, "consts", ()))
 
 
 def jaxpr_function(closed: Any) -> Callable[..., list[Any]]:
@@ -216,6 +257,13 @@ def inlined_body(primitive: Any, params: dict[str, Any]) -> Any:
         return None
     inline = params["inline"]
     return params["jaxpr"] if inline is True or getattr(inline, "name", "") == "JAX_EARLY" else None
+
+
+def bind_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """Apply one equation of a jaxpr to values; always a list of results."""
+    params = equation.primitive.get_bind_params(equation.params)
+    results = equation.primitive.bind(*operands, **params)
+    return list(results) if equation.primitive.multiple_results else [results]
 
 
 def is_literal(atom: Any) -> bool:
@@ -234,7 +282,47 @@ def used_inputs(closed: Any) -> tuple[bool, ...]:
     return tuple(used[len(used) - len(jaxpr.invars) :])
 
 
+def scan_counts(params: dict[str, Any]) -> tuple[int, int]:
+    """How many of a scan's operands are constants, and how many are carried."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()
+    return len(consts), len(carry)
+
+
+def depend_only_on(closed: Any, known: Sequence[bool]) -> list[bool]:
+    """For each output of a jaxpr, whether it is computed from the known inputs alone."""
+    jaxpr, _ = open_jaxpr(closed)
+    settled = {var for var, is_known in zip(jaxpr.invars, known, strict=True) if is_known}
+    settled.update(jaxpr.constvars)
+
+    def holds(atom: Any) -> bool:
+        return is_literal(atom) or atom in settled
+
+    for equation in jaxpr.eqns:
+        if not equation.effects and all(map(holds, equation.invars)):
+            settled.update(equation.outvars)
+    return [holds(atom) for atom in jaxpr.outvars]
+
+
+def select_outputs(closed: Any, outputs: Sequence[int]) -> Callable[[Sequence[Any]], list[Any]]:
+    """The program for some outputs of a jaxpr; it reads, of all inputs, only those it needs."""
+    jaxpr, consts = open_jaxpr(closed)
+    wanted = set(outputs)
+    pruned, used = partial_eval.dce_jaxpr(jaxpr, [i in wanted for i in range(len(jaxpr.outvars))])
+    needs = [i for i, needed in enumerate(used[len(used) - len(jaxpr.invars) :]) if needed]
+
+    def select(inputs: Sequence[Any]) -> list[Any]:
+        return core.eval_jaxpr(pruned, consts, *(inputs[i] for i in needs)) if wanted else []
+
+    return select
+
+
 # --- source lines ---------------------------------------------------------------------------------
+
+# The user's line is the innermost that is neither JAX's nor the engine's; the models count as users.
+for _part in ("_", "rules"):
+    source_info_util.register_exclusion(os.path.join(os.path.dirname(__file__), _part))
 
 
 def source_line(source: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 from jax import lax
 
 from . import _jaxcompat as compat
@@ -51,8 +52,18 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
         (pullback,) = rule.pullbacks
         assert pullback is not None
         return list(pullback.function(step.body, step.needed, arriving))
-    results = _FORMS[rule.family](rule, step, _whole(step, arriving))
+    results = _FORMS[rule.family](rule, _ready(step), _whole(step, arriving))
     return [_fit(step, i, result) for i, result in enumerate(results)]
+
+
+def _ready(step: Step) -> Step:
+    """The step as rules take it: they ask operands for shapes and dtypes, which numbers lack."""
+    if all(isinstance(kept, (compat.Aval, jax.Array)) for kept in step.operands):
+        return step
+    kept = tuple(
+        kept if isinstance(kept, compat.Aval) else compat.as_array(kept) for kept in step.operands
+    )
+    return step._replace(operands=kept)
 
 
 def _whole(step: Step, arriving: Sequence[Any]) -> Any:
@@ -148,8 +159,10 @@ def _fit(step: Step, operand: int, cotangent: Any) -> Any:
 
 
 def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which `shape` was stretched."""
+    """Sum over the axes along which `shape` was stretched; the value itself where it was not."""
     sizes = shape or (1,) * value.ndim
     axes = tuple(i for i, size in enumerate(sizes) if size == 1 and value.shape[i] != 1)
+    if tuple(1 if i in axes else size for i, size in enumerate(value.shape)) != sizes:
+        return value
     summed = compat.sum_over(value, axes) if axes else value
     return summed if summed.shape == shape else lax.reshape(summed, shape)

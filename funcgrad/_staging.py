@@ -8,8 +8,9 @@ input or an output of the body, or a constant, is not saved again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -36,49 +37,89 @@ class Staged:
     outputs: int
     origins: tuple[Origin, ...]
     constants: tuple[Any, ...]
+    unused: tuple[Any, ...]  # the types of leaves that no cotangent depends on
     treedef: Any
-    output_types: tuple[Any, ...]
-    programs: dict[tuple[bool, ...], Any] = field(default_factory=dict)
+    reached: tuple[bool, ...]  # which outputs depend on a differentiated input
+    programs: dict[Any, Any] = field(default_factory=dict)
 
     def kept(self) -> list[Origin]:
         """The values that the backward program takes, each once."""
         carried = (o for o in self.origins if o.kind in {"input", "output", "residual"})
         return list(dict.fromkeys(carried))
 
+    def pick(
+        self, origins: Sequence[Origin], inputs: Sequence[Any], results: Sequence[Any]
+    ) -> list[Any]:
+        """Values out of the inputs and all results of the forward program."""
+        pools = {
+            "input": inputs,
+            "output": results[: self.outputs],
+            "residual": results[self.outputs :],
+        }
+        return [pools[origin.kind][origin.place] for origin in origins]
+
+    def pull(self, value_of: Callable[[Origin], Any], arriving: Sequence[Any]) -> list[Any]:
+        """Sweep the body's tape, with its leaves taken from where they are found."""
+
+        def leaf(origin: Origin) -> Any:
+            if origin.kind == "unused":  # a rule may mention it, though no result depends on it
+                return compat.zeros(self.unused[origin.place])
+            return self.constants[origin.place] if origin.kind == "constant" else value_of(origin)
+
+        leaves = [leaf(origin) for origin in self.origins]
+        return sweep(jax.tree.unflatten(self.treedef, leaves), arriving)
+
 
 class Kept(NamedTuple):
-    """What a step with a body keeps: values, and the body that they belong to."""
+    """What a step with a body keeps: values, and what they belong to."""
 
     values: tuple[Any, ...]
     staged: compat.Opaque
 
 
-_STAGED: WeakKeyDictionary[Any, dict[Any, Staged]] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def once_for(closed: Any, key: Any, make: Callable[[], Any]) -> Any:
+    """What `make` returns, made once for a jaxpr and a key, and kept while the jaxpr lives."""
+    made = _MADE.setdefault(closed, {})
+    if key not in made:
+        made[key] = make()
+    return made[key]
 
 
 def stage(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
-    """The staged form of a closed jaxpr; cached for as long as the jaxpr lives."""
-    known = _STAGED.setdefault(closed, {})
-    key = (needed, options)
-    if key not in known:
-        known[key] = _build(closed, needed, options)
-    return known[key]
+    """The staged form of a closed jaxpr, for one choice of differentiated inputs."""
+    staged: Staged = once_for(
+        closed, ("stage", needed, options), lambda: _build(closed, needed, options)
+    )
+    return staged
 
 
 def _build(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
     body = compat.jaxpr_function(closed)
-    found: list[Any] = []
+    found: list[Staged] = []
 
     def forward(*inputs: Any) -> list[Any]:
         results, tape = record(body, inputs, differentiate=needed, options=options)
-        leaves, treedef = jax.tree.flatten(tape)
-        read = _read_leaves(tape, leaves, treedef)
-        origins, residuals, constants = _originate(leaves, read, inputs, results)
-        found[:] = [len(residuals), len(results), origins, constants, treedef, tape.output_types]
+        staged, residuals = analyse(tape, inputs, results)
+        found.append(staged)
         return [*results, *residuals]
 
     program = jax.make_jaxpr(forward)(*closed.in_avals)
-    return Staged(program, *found)
+    staged = found[-1]
+    staged.forward = program
+    return staged
+
+
+def analyse(tape: Any, inputs: Sequence[Any], results: Sequence[Any]) -> tuple[Staged, list[Any]]:
+    """A recorded body as data, and the residuals that its forward program must return."""
+    leaves, treedef = jax.tree.flatten(tape)
+    read = _read_leaves(tape, leaves, treedef)
+    origins, residuals, constants, unused = _originate(leaves, read, inputs, results)
+    reached = tuple(slot is not None for slot in tape.outputs)
+    fixed = (origins, constants, unused, treedef, reached)
+    return Staged(None, len(residuals), len(results), *fixed), residuals
 
 
 def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> tuple[bool, ...]:
@@ -96,16 +137,18 @@ def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> tuple[bool, ...]
 
 def _originate(
     leaves: list[Any], read: Sequence[bool], inputs: Sequence[Any], results: Sequence[Any]
-) -> tuple[tuple[Origin, ...], list[Any], tuple[Any, ...]]:
-    """Where each leaf comes from, the values to save, and the constants."""
+) -> tuple[tuple[Origin, ...], list[Any], tuple[Any, ...], tuple[Any, ...]]:
+    """Where each leaf comes from, the values to save, the constants, and the types of the rest."""
     places = {id(value): Origin("output", i) for i, value in enumerate(results)}
     places |= {id(value): Origin("input", i) for i, value in enumerate(inputs)}
     residuals: list[Any] = []
     constants: list[Any] = []
+    unused: list[Any] = []
     origins = []
     for leaf, wanted in zip(leaves, read, strict=True):
         if not wanted:
-            origins.append(Origin("unused", 0))
+            origins.append(Origin("unused", len(unused)))
+            unused.append(compat.typeof(leaf))
             continue
         if not compat.is_tracer(leaf):
             origins.append(Origin("constant", len(constants)))
@@ -115,44 +158,39 @@ def _originate(
             places[id(leaf)] = Origin("residual", len(residuals))
             residuals.append(leaf)
         origins.append(places[id(leaf)])
-    return tuple(origins), residuals, tuple(constants)
+    return tuple(origins), residuals, tuple(constants), tuple(unused)
 
 
 def keep(staged: Staged, inputs: Sequence[Any], results: Sequence[Any]) -> Kept:
     """Pick from the inputs and all results of the forward program what the backward one takes."""
-    pools = {
-        "input": inputs,
-        "output": results[: staged.outputs],
-        "residual": results[staged.outputs :],
-    }
-    values = tuple(pools[origin.kind][origin.place] for origin in staged.kept())
-    return Kept(values, compat.Opaque(staged))
+    return Kept(tuple(staged.pick(staged.kept(), inputs, results)), compat.Opaque(staged))
 
 
 def pull_body(kept: Kept, arriving: Sequence[Any]) -> list[Any]:
     """Run the backward program of a staged body: one cotangent or None for each input."""
     staged: Staged = kept.staged.value
+    return run_backward(staged.programs, partial(_backward, staged), kept.values, arriving)
+
+
+def _backward(staged: Staged, values: Sequence[Any], arriving: Sequence[Any]) -> list[Any]:
+    found = dict(zip(staged.kept(), values, strict=True))
+    return staged.pull(found.__getitem__, arriving)
+
+
+def run_backward(
+    programs: dict[Any, Any],
+    backward: Callable[[Any, Sequence[Any]], list[Any]],
+    values: Any,
+    arriving: Sequence[Any],
+) -> list[Any]:
+    """Call `backward(values, arriving)` compiled, once for each set of outputs with a cotangent."""
     mask = tuple(cotangent is not None for cotangent in arriving)
-    if mask not in staged.programs:
-        staged.programs[mask] = _backward_program(staged, mask)
+    if mask not in programs:
+
+        def masked(values: Any, given: Sequence[Any]) -> list[Any]:
+            waiting = iter(given)
+            return backward(values, [next(waiting) if there else None for there in mask])
+
+        programs[mask] = jax.jit(masked)
     given = [cotangent for cotangent in arriving if cotangent is not None]
-    return list(staged.programs[mask](kept.values, given))
-
-
-def _backward_program(staged: Staged, mask: tuple[bool, ...]) -> Any:
-    order = {origin: i for i, origin in enumerate(staged.kept())}
-
-    def leaf(origin: Origin, values: Sequence[Any]) -> Any:
-        if origin.kind == "unused":
-            return None
-        if origin.kind == "constant":
-            return staged.constants[origin.place]
-        return values[order[origin]]
-
-    def backward(values: Sequence[Any], given: Sequence[Any]) -> list[Any]:
-        leaves = [leaf(origin, values) for origin in staged.origins]
-        cotangents = iter(given)
-        arriving = [next(cotangents) if there else None for there in mask]
-        return sweep(jax.tree.unflatten(staged.treedef, leaves), arriving)
-
-    return jax.jit(backward)
+    return list(programs[mask](values, given))

@@ -22,12 +22,14 @@ class Options(NamedTuple):
     Attributes:
         custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
             differentiates its body instead.
+        checkpoints: how many states a compiled `while_loop` may hold to be reversed.
         keep_values: keep every operand and output, for people to look at, and not only those that
             a pullback reads.
     """
 
     custom_rules: str = "honour"
     keep_values: bool = False
+    checkpoints: int = 64
 
 
 class TapeTracer(compat.Tracer):  # type: ignore[misc]  # JAX's class is untyped here
@@ -161,6 +163,19 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         body = CustomBackward(tuple(residuals), compat.Opaque((bwd, types, symbolic_zeros)))
         return self._record_call(primitive, primals, reads, results, body)
 
+    def process_shard_map(self, primitive: Any, function: Any, tracers: Any, /, **call: Any) -> Any:
+        primals, reads = self.split(tracers)
+        needed = tuple(slot is not None for slot in reads)
+        if not any(needed):
+            params = call | {"subfuns": (function,)}
+            return compat.bind_with(self.parent, primitive, primals, params)
+        rule = lookup(primitive)
+        if rule is None or rule.forward is None:
+            raise missing_rule(primitive, tracers)
+        params = {"function": function, "trace": self.parent, "call": call}
+        outputs, body = rule.forward(self.options, needed, primals, params)
+        return outputs.update(self._record_call(primitive, primals, reads, list(outputs), body))
+
     def _record_call(
         self, primitive: Any, primals: Any, reads: Any, results: list[Any], body: Any
     ) -> list[Any]:
@@ -185,6 +200,18 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
                 results = [results]
             known.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
+
+    def substitute(
+        self, primitive: Any, args: Sequence[Any], params: Any, results: list[Any]
+    ) -> list[Any]:
+        """Record a primitive whose results are known already, without computing them again."""
+        primals, reads = self.split(args)
+        needed = tuple(slot is not None for slot in reads)
+        rule = lookup(primitive)
+        if not any(needed) or (rule is not None and rule.family == "none"):
+            return results
+        how = plan(primitive, needed)
+        return self.record(primitive, params, primals, reads, results, how, None)
 
     # --- recording ---
 
@@ -316,4 +343,6 @@ def record(
         types = tuple(compat.typeof(result) for result in results)
         tape = Tape(tuple(trace.steps), inputs, slots, avals, types)
         trace.invalidate()
-    return results, tape
+    # A number that passed through unchanged is an output like any other.
+    outputs = zip(results, slots, strict=True)
+    return [value if slot is None else compat.as_array(value) for value, slot in outputs], tape

@@ -79,7 +79,7 @@ def value_and_grad(
     Raises:
         GradientTypeError: an argument to differentiate by is not of floating dtype, or the output
             is not a scalar.
-        GradientValueError: `argnums` points beyond the arguments.
+        ArgumentNumberError: `argnums` points beyond the arguments, or at one of them twice.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (Array(9., dtype=float32, weak_type=True), Array(6., dtype=float32, weak_type=True))
@@ -116,7 +116,7 @@ def grad(
     Raises:
         GradientTypeError: an argument to differentiate by is not of floating dtype, or the output
             is not a scalar.
-        GradientValueError: `argnums` points beyond the arguments.
+        ArgumentNumberError: `argnums` points beyond the arguments, or at one of them twice.
 
     >>> grad(lambda w: (w["a"] * w["b"]))({"a": 2.0, "b": 5.0})
     {'a': Array(5., dtype=float32, weak_type=True), 'b': Array(2., dtype=float32, weak_type=True)}

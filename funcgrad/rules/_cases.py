@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+from jax import lax
+
 from .._registry import Case
 
 Interval = tuple[float, float]
 SHAPES = ((), (3,), (2, 3), (0, 2))
 MATRICES = ((2, 3), (3, 1))
+
+
+def at_least_single(x: Any) -> Any:
+    """The array in float32 if its dtype is narrower."""
+    narrow = x.dtype in {jnp.dtype(jnp.float16), jnp.dtype(jnp.bfloat16)}
+    return lax.convert_element_type(x, jnp.float32) if narrow else x
 
 
 def unary(

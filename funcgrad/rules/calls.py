@@ -94,9 +94,7 @@ def _product_with_jvp(a: Any, b: Any) -> Any:
     return a * b
 
 
-_product_with_jvp.defjvp(
-    lambda at, by: (_product_with_jvp(*at), by[0] * at[1] + at[0] * by[1])
-)
+_product_with_jvp.defjvp(lambda at, by: (_product_with_jvp(*at), by[0] * at[1] + at[0] * by[1]))
 
 structured(
     p.custom_vjp_call_p, None, _custom_vjp_backward,

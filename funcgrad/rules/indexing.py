@@ -8,6 +8,7 @@ clipped, and dropped where it was filled or dropped.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -46,7 +47,8 @@ linear(
         shaped(lambda x: x[:, jnp.array([1, 5])], (2, 3), note="an index out of bounds"),
         shaped(lambda x: x.at[jnp.array([1, 7])].get(mode="fill", fill_value=2), (3,), (3, 2)),
         shaped(lambda x: jnp.take_along_axis(x, jnp.array([[2], [0]]), 1), (2, 3)),
-        shaped(jax.vmap(lambda x, i: x[i], in_axes=(0, None)), (2, 3)),
+        shaped(lambda x: jax.vmap(lambda row, i: row[i])(x, jnp.array([[1, 1], [0, 2]])), (2, 3),
+               note="batched indices"),
     ],
 )  # fmt: skip
 
@@ -97,6 +99,10 @@ def _scatter_sub_updates(
     )
 
 
+def _each_row(write: Callable[..., Any], x: Any, u: Any) -> Any:
+    return jax.vmap(write)(x, jnp.array([[1, 1], [0, 2]]), u)
+
+
 linear(
     p.scatter_add_p, lambda ct, _y, _x, _indices, _updates: ct, None, _scatter_add_updates,
     ignores=["update_jaxpr", "update_consts"],
@@ -107,7 +113,8 @@ linear(
                 note="an index out of bounds"),
         several(lambda x, u: x.at[jnp.array([0, 9])].add(u, mode="clip"), (3,), (2,)),
         several(lambda x, u: x.at[:, 1:].add(u), (2, 3), (2, 2)),
-        several(jax.vmap(lambda x, u: x.at[jnp.array([2, 2])].add(u)), (2, 3), (2, 2)),
+        several(lambda x, u: _each_row(lambda a, i, b: a.at[i].add(b), x, u), (2, 3), (2, 2),
+                note="batched indices"),
     ],
 )  # fmt: skip
 linear(
@@ -122,9 +129,9 @@ linear(
 )  # fmt: skip
 
 
-# What was written over gets no cotangent. Of several updates of one position one survives; JAX leaves
-# open which, so the same scatter is run on the updates' numbers, and the one that it left there gets
-# the cotangent.
+# What was written over gets no cotangent. Of several updates of one position one survives, and JAX
+# leaves open which: the same scatter is run on the numbers of the updates, and the one that it left
+# in the position gets the cotangent.
 def _scatter_operand(
     ct: Any, _y: Any, _x: Any, indices: Any, _updates: Any, *, dimension_numbers: Any, mode: Any,
     indices_are_sorted: bool, unique_indices: bool, update_jaxpr: Any,
@@ -176,7 +183,8 @@ linear(
                 note="an index out of bounds"),
         several(lambda x, u: x.at[jnp.array([0, 9, 2])].set(u, mode="clip"), (3,), (3,)),
         several(lambda x, u: x.at[jnp.array([1, 0])].set(u, unique_indices=True), (3,), (2,)),
-        several(jax.vmap(lambda x, u: x.at[jnp.array([2, 2])].set(u)), (2, 3), (2, 2)),
+        several(lambda x, u: _each_row(lambda a, i, b: a.at[i].set(b), x, u), (2, 3), (2, 2),
+                note="batched indices, some repeated"),
     ],
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from jax import lax
 
 from .._jaxcompat import primitives as p
 from .._registry import general
-from ._cases import several
+from ._cases import at_least_single, several
 
 # dot_general(a, b) has the axes: batch, free axes of a, free axes of b. With C the cotangent,
 #     dL = sum_{batch, i, j} C[i, j] sum_k dA[i, k] B[k, j],
@@ -71,13 +71,19 @@ def _pull_right(
     return _pull(ct, a, _b, right, left, False, precision)
 
 
+def _matmul_in_single(a: Any, b: Any) -> Any:
+    """Narrow factors, and a wider product."""
+    return jnp.matmul(a, b, preferred_element_type=at_least_single(a).dtype)
+
+
 general(
     p.dot_general_p, _pull_left, _pull_right, ignores=["preferred_element_type", "out_sharding"],
     cases=[
         several(jnp.dot, (3,), (3,)),
         several(jnp.matmul, (2, 3), (3, 4)),
         several(jnp.matmul, (2, 3), (3,)),
-        several(jnp.matmul, (0, 3), (3, 2)),
+        several(jnp.matmul, (0, 3), (3, 2), note="constant: without entries"),
+        several(_matmul_in_single, (2, 3), (3, 4), dtypes="f"),
         several(jnp.matmul, (2, 4, 3), (2, 3, 5)),
         several(lambda a, b: jnp.einsum("bik,kbj->jbi", a, b), (2, 3, 4), (4, 2, 3)),
         several(lambda a, b: jnp.einsum("ijk,kjl->il", a, b), (2, 3, 4), (4, 3, 2)),

@@ -1,7 +1,8 @@
 """Elementwise primitives with kinks and ties, selection, and the parts of complex numbers.
 
 At a tie of `max` and `min` the cotangent is shared in halves; at a limit of `clamp` it does not
-pass. These are JAX's conventions, each an element of the subdifferential.
+pass; the slope of `abs` at 0 is 1. These are JAX's conventions, and each an element of the
+subdifferential.
 
 Complex convention, as JAX's: a real-valued loss moves by Re(sum(ct * dx)), so a holomorphic
 function's pullback multiplies by its derivative without conjugation.
@@ -17,7 +18,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
-from ._cases import binary, scalar_beside, several, unary
+from ._cases import at_least_single, binary, scalar_beside, several, unary
 
 # --- kinks and ties -------------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ elementwise(
     cases=[
         binary(lax.max, (-3, 0), (0.1, 3)),
         scalar_beside(lax.max, (0.5, 3), (-3, 0)),
-        unary(lambda x: lax.max(x, lax.full_like(x, 0)), -2, -0.1, kinks=(0.0,)),
+        unary(lambda x: lax.max(x, lax.full_like(x, 0)), 0.1, 2, kinks=(0.0,)),
     ],
 )  # fmt: skip
 elementwise(
@@ -48,10 +49,10 @@ elementwise(
 
 
 def _abs_pullback(ct: Any, _y: Any, x: Any) -> Any:
-    """|x| moves by Re(conj(x) dx) / |x|; 0 at 0, the midpoint of the subdifferential."""
+    """|x| moves by Re(conj(x) dx) / |x|. At 0 the slope is 1 of a real and 0 of a complex number."""
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         return lax.convert_element_type(ct, x.dtype) * lax.conj(lax.sign(x))
-    return ct * lax.sign(x)
+    return lax.select(x >= 0, ct, -ct)
 
 
 general(
@@ -60,24 +61,31 @@ general(
 )  # fmt: skip
 
 
+def _like(number: float, x: Any) -> Any:
+    return jnp.asarray(number, x.dtype)
+
+
 def _clamp_limit(ct: Any, outside: Any, limit: Any) -> Any:
-    held = lax.select(outside, ct, lax.full_like(ct, 0))
+    held = lax.select(jnp.broadcast_to(outside, ct.shape), ct, lax.full_like(ct, 0))
     return held if limit.shape == ct.shape else held.sum()
 
 
 general(
     p.clamp_p,
-    lambda ct, _y, low, x, _high: _clamp_limit(ct, low > x, low),
+    # min(max(x, low), high): where the limits cross, it is the upper one that holds
+    lambda ct, _y, low, x, high: _clamp_limit(ct, (low > x) & (low < high), low),
     lambda ct, _y, low, x, high: lax.select((low < x) & (x < high), ct, lax.full_like(ct, 0)),
-    lambda ct, _y, _low, x, high: _clamp_limit(ct, x > high, high),
+    lambda ct, _y, low, x, high: _clamp_limit(ct, (x > high) | (low > high), high),
     cases=[
-        unary(lambda x: lax.clamp(-1.0, x, 1.0), -0.9, 0.9, kinks=(-1.0, 1.0)),
-        unary(lambda x: lax.clamp(-1.0, x, 1.0), 1.1, 3),
-        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (2, 3), (2, 3), (2, 3), dtypes="f"),
-        several(lambda a, x, b: lax.clamp(a - 1, x, b + 1), (), (2, 3), (), dtypes="f", order=0,
+        unary(lambda x: lax.clamp(_like(-1, x), x, _like(1, x)), -0.9, 0.9, kinks=(-1.0, 1.0)),
+        unary(lambda x: lax.clamp(_like(-1, x), x, _like(1, x)), 1.1, 3, note="constant"),
+        several(lambda a, x, b: lax.clamp(a - 3, 2 * x, b + 3), (2, 3), (2, 3), (2, 3), dtypes="f"),
+        several(lambda a, x, b: lax.clamp(a - 3, 2 * x, b + 3), (), (2, 3), (), dtypes="f", order=0,
                 note="JAX has no derivative by scalar limits"),
+        several(lax.clamp, (2, 3), (2, 3), (2, 3), dtypes="f", order=0,
+                note="JAX gives limits that cross no cotangent"),
     ],
-)
+)  # fmt: skip
 
 
 def _select_pullback(ct: Any, _y: Any, which: Any, *_cases: Any) -> list[Any]:
@@ -100,6 +108,7 @@ joint(
 
 # --- parts of complex numbers ---------------------------------------------------------------------
 
+
 linear(
     p.real_p, lambda ct, _y, _x: lax.complex(ct, lax.full_like(ct, 0)),
     cases=[unary(lax.real, -2, 2, dtypes="c")],
@@ -110,7 +119,9 @@ linear(
 )  # fmt: skip
 linear(
     p.complex_p, lambda ct, _y, _a, _b: lax.real(ct), lambda ct, _y, _a, _b: -lax.imag(ct),
-    cases=[binary(lax.complex, (-2, 2), (-2, 2))],
+    cases=[
+        binary(lambda a, b: lax.complex(at_least_single(a), at_least_single(b)), (-2, 2), (-2, 2))
+    ],
 )  # fmt: skip
 
 
@@ -120,21 +131,21 @@ def _conj_transpose(ct: Any, _y: Any, _x: Any, *, input_dtype: Any) -> Any:
 
 linear(
     p.conj_p, _conj_transpose,
-    cases=[unary(lax.conj, -2, 2, dtypes="fc")],
+    cases=[unary(lambda x: lax.conj(at_least_single(x)), -2, 2, dtypes="fc")],
 )  # fmt: skip
 
 
 def _sign_pullback(ct: Any, y: Any, x: Any) -> Any:
     """The phase x / |x| of a complex number turns with dx across it; a real sign is constant.
 
-    d(x / |x|) = (dx - y Re(conj(y) dx)) / |x|, whose transpose is taken part by part.
+    With y = x / |x|, of dx only the part across y counts: dy = y i Im(conj(y) dx) / |x|, so that
+    Re(ct dy) = Re(conj(y) i Im(ct y) dx) / |x|. At 0, where y = 0, that is 0.
     """
     if not jnp.issubdtype(x.dtype, jnp.complexfloating):
         return lax.full_like(x, 0)
     size = lax.abs(x)
-    across = lax.real(ct * y)
-    turned = (ct - lax.conj(y) * across) / jnp.where(size == 0, 1, size)
-    return jnp.where(size == 0, 0, turned)
+    across = lax.imag(ct * y) / jnp.where(size == 0, 1, size)
+    return lax.conj(y) * lax.complex(lax.full_like(across, 0), across)
 
 
 general(

@@ -9,7 +9,7 @@ from jax import lax
 
 from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
-from .._registry import general, linear
+from .._registry import Case, general, linear
 from ._cases import shaped
 
 
@@ -37,12 +37,16 @@ def _extremum(ct: Any, y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return chosen * _spread(ct / count, axes, x.shape)
 
 
-for _primitive, _function in ((p.reduce_max_p, jnp.max), (p.reduce_min_p, jnp.min)):
+for _primitive, _function, _beyond in (
+    (p.reduce_max_p, jnp.max, 3.0),
+    (p.reduce_min_p, jnp.min, -3.0),
+):
     general(
         _primitive, _extremum, ignores=["out_sharding"],
         cases=[
-            shaped(_function, (), (3,), (2, 3), dtypes="f"),
-            shaped(lambda x, f=_function: f(x, axis=1), (2, 3), (2, 3, 4), (0, 2), dtypes="f"),
+            shaped(_function, (), (3,), (2, 3), dtypes="f", kinks=(_beyond,)),
+            shaped(lambda x, f=_function: f(x, axis=1), (2, 3), (2, 3, 4), (0, 2), dtypes="f",
+                   kinks=(_beyond,)),
         ],
     )  # fmt: skip
 
@@ -78,7 +82,7 @@ general(
         shaped(jnp.prod, (), (3,), (2, 3), (5,), (0,)),
         shaped(lambda x: jnp.prod(x, axis=1), (2, 3), (2, 4, 2), (0, 2), (2, 0)),
         shaped(lambda x: jnp.prod(x, axis=()), (2, 3)),
-        shaped(lambda x: jnp.prod(x * jnp.array([0.0, 1.0, 1.0], x.dtype)), (3,), dtypes="f",
-               note="one entry is zero"),
+        Case(lambda z, x: jnp.prod(jnp.append(z, x)), ((-0.01, 0.01), (-2, 2)), (((), (3,)),),
+             dtypes="fc", note="one entry is zero, or close to it"),
     ],
 )  # fmt: skip

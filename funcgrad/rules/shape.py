@@ -31,7 +31,7 @@ linear(
     p.broadcast_in_dim_p, _broadcast_transpose, ignores=["shape", "sharding"],
     cases=[
         shaped(lambda x: jnp.broadcast_to(x, (2, 3)), (), (3,), (2, 1), (1, 3), (2, 3)),
-        shaped(lambda x: jnp.broadcast_to(x, (0, 3)), (3,), (1, 3)),
+        shaped(lambda x: jnp.broadcast_to(x, (0, 3)), (3,), (1, 3), note="constant"),
         shaped(lambda x: lax.broadcast_in_dim(x, (2, 4, 3), (0, 2)), (2, 3), (1, 3), (2, 1)),
     ],
 )  # fmt: skip
@@ -173,7 +173,7 @@ joint(
     cases=[
         several(lambda a, b: jnp.stack([a, b]), (), ()),
         several(lambda a, b, c: jnp.stack([a, b, c], -1), (2, 3), (2, 3), (2, 3)),
-        several(lambda a, b: jnp.stack([a, b], 1), (2, 0), (2, 0)),
+        several(lambda a, b: jnp.stack([a, b], 1), (2, 0), (2, 0), note="constant"),
     ],
 )  # fmt: skip
 linear(
