@@ -1,0 +1,153 @@
+"""The command line: `funcgrad COMMAND ...`. It only dispatches; a command is one row of `COMMANDS`.
+
+JAX takes half a second to import. A command therefore declares its arguments in a module that does
+without it, and names the function that does the work, which is looked up only when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple, NoReturn
+
+from funcgrad import __version__
+from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
+from funcgrad.train import options as train_options
+
+WRONG_USAGE, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: what is typed after `funcgrad`.
+        summary: one line for the list of commands.
+        add_arguments: declares the arguments; imported at once, so it must not import JAX.
+        handler: `"module:function"`; the function takes the parsed arguments and returns the exit
+            code.
+    """
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    handler: str
+
+
+COMMANDS = (
+    Command(
+        "train",
+        "fit WideNet to data by gradient descent with this package's gradients",
+        train_options.add_arguments,
+        "funcgrad.train.command:run",
+    ),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one sentence, and an error like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    >>> build_parser().parse_args(["train", "--steps", "5"]).steps
+    5
+    """
+    parser = _Parser(
+        prog="funcgrad",
+        description="See, trust and use gradients in JAX.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"funcgrad {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        subparser = commands.add_parser(
+            command.name,
+            help=command.summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(handler=command.handler)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the function behind `funcgrad` and `python -m funcgrad`.
+
+    Args:
+        argv: the arguments after the program's name; by default those of the process.
+
+    Returns:
+        The exit code: 0 for success, 2 for bad input, 3 for a diverged run, 130 after Ctrl-C. What
+        went wrong is one line on stderr.
+
+    >>> main(["--version"])
+    funcgrad 0.1.0
+    0
+    """
+    _open_missing_streams()
+    try:
+        code = _dispatch(argv)
+        sys.stdout.flush()  # so that a broken pipe is met here, and not while Python shuts down
+    except KeyboardInterrupt as stop:
+        code = _say(INTERRUPTED, str(stop) or "interrupted")
+    except BrokenPipeError:
+        code = _close_stdout()
+    except DivergedError as error:
+        code = _say(DIVERGED, f"error: {error}")
+    except OSError as error:
+        code = _say(WRONG_USAGE, f"error: {_explain(error)}")
+    except FuncgradError as error:
+        code = _say(WRONG_USAGE, f"error: {error}")
+    except MemoryError as error:
+        detail = f" ({error})" if str(error) else ""
+        code = _say(WRONG_USAGE, f"error: there is not enough memory{detail}; use smaller numbers")
+    return code
+
+
+def _open_missing_streams() -> None:
+    """Python leaves None where the caller has closed stdout or stderr."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  open as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  open as long as the process
+
+
+def _dispatch(argv: Sequence[str] | None) -> int:
+    parser = build_parser()
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    if not hasattr(options, "handler"):
+        parser.print_help(sys.stderr)
+        return WRONG_USAGE
+    module, function = options.handler.split(":")
+    code: int = getattr(import_module(module), function)(options)
+    return code
+
+
+def _explain(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    path = error.filename2 or error.filename  # of two, the first is a temporary name of ours
+    return f"{reason}: {path}" if path is not None else reason
+
+
+def _say(code: int, message: str) -> int:
+    with contextlib.suppress(OSError):  # nobody reads stderr any more
+        print("funcgrad:", " ".join(message.split()), file=sys.stderr, flush=True)
+    return code
+
+
+def _close_stdout() -> int:
+    """Give what is still in the buffer to nobody, or Python complains about it at the exit."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return BROKEN_PIPE
