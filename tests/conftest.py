@@ -1,0 +1,32 @@
+"""What all tests share: hypothesis profiles, and JAX in its strict mode for the engine's tests.
+
+The suite runs with 64-bit numbers if the environment has JAX_ENABLE_X64=1, which JAX reads itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import jax
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples at every run, and few: on a fresh shape JAX compiles.
+settings.register_profile("ci", max_examples=12, derandomize=True, deadline=None)
+settings.register_profile(
+    "thorough", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+# pytest's --hypothesis-profile is read after this and wins.
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="module")
+def strict_jax() -> Iterator[None]:
+    """JAX refuses to promote dtypes and ranks silently.
+
+    Tests of the engine ask for it, by ``pytestmark = pytest.mark.usefixtures("strict_jax")`` or by
+    an autouse fixture of their folder; Flax and Optax rely on promotion, so their tests do not.
+    """
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield

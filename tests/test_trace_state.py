@@ -1,0 +1,131 @@
+"""Recording leaves no state: not after an exception at any point, no tracer, no trace."""
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import lax
+
+import funcgrad
+from funcgrad import _jaxcompat as compat
+from funcgrad._trace import TapeTrace
+from tests.comparing import assert_same
+
+pytestmark = pytest.mark.usefixtures("strict_jax")
+
+X = jnp.asarray([0.3, -0.7, 1.2], jnp.float32)
+
+
+def current_trace() -> Any:
+    with compat.take_current_trace() as trace:
+        return trace
+
+
+class BoomError(Exception):
+    """An exception of the user's own."""
+
+
+def explode(*_: Any) -> Any:
+    raise BoomError
+
+
+@jax.custom_vjp
+def bad_backward(x: Any) -> Any:
+    return x * 2
+
+
+bad_backward.defvjp(lambda x: (x * 2, None), explode)
+
+
+@jax.custom_vjp
+def bad_forward(x: Any) -> Any:
+    return x * 2
+
+
+bad_forward.defvjp(explode, explode)
+
+
+@jax.custom_jvp
+def bad_tangent(x: Any) -> Any:
+    return x * 2
+
+
+bad_tangent.defjvp(explode)
+
+EXPLODING: dict[str, Callable[[Any], Any]] = {
+    "at once": explode,
+    "after some steps": lambda x: explode(jnp.sin(x) * 2),
+    "inside jit": lambda x: jax.jit(explode)(jnp.sin(x)),
+    "inside vmap": lambda x: jnp.sum(jax.vmap(explode)(x)),
+    "inside scan": lambda x: lax.scan(explode, x, None, length=2)[0],
+    "inside cond": lambda x: lax.cond(True, explode, explode, x),
+    "inside our gradient": funcgrad.grad(explode),
+    "inside jax's gradient": jax.grad(explode),
+    "in a backward rule": lambda x: jnp.sum(bad_backward(x)),
+    "in a forward rule": lambda x: jnp.sum(bad_forward(x)),
+    "in a tangent rule": lambda x: jnp.sum(bad_tangent(x)),
+    "in a rule inside jit": lambda x: jnp.sum(jax.jit(bad_backward)(x)),
+}
+
+
+@pytest.mark.parametrize("fun", EXPLODING.values(), ids=EXPLODING)
+def test_an_exception_of_the_user_leaves_no_state(fun: Callable[[Any], Any]) -> None:
+    before = current_trace()
+    for transformed in (funcgrad.grad(fun), jax.jit(funcgrad.grad(fun))):
+        with pytest.raises(BoomError):
+            transformed(X)
+        assert current_trace() is before
+        assert_same(funcgrad.grad(lambda x: jnp.sum(x**2))(X), 2 * X)
+
+
+def test_a_tracer_that_escapes_is_dead() -> None:
+    kept: list[Any] = []
+
+    def keeping(x: Any) -> Any:
+        kept.append(x)
+        return x * 2
+
+    funcgrad.grad(keeping)(2.0)
+    with pytest.raises(jax.errors.UnexpectedTracerError):
+        jnp.sin(kept[0])
+
+
+def rich(x: Any) -> Any:
+    inner = jax.jit(lambda y: jnp.sum(jnp.tanh(y) * y))
+    return inner(x) + jnp.sum(jax.vmap(jax.nn.silu)(x)) + funcgrad.grad(inner)(x)[0]
+
+
+def test_nothing_leaks() -> None:
+    with jax.checking_leaks():
+        ours = funcgrad.grad(rich)(X)
+        staged = jax.jit(funcgrad.grad(rich))(X)
+        _, pullback = jax.jit(lambda x: funcgrad.vjp(rich, x))(X)
+    assert_same(ours, jax.grad(rich)(X))
+    assert_same((ours, ours), (staged, pullback(jnp.float32(1))[0]))
+
+
+def test_a_leak_would_be_found() -> None:
+    kept: list[Any] = []
+
+    def leaking(x: Any) -> Any:
+        kept.append(x * 2)
+        return x
+
+    with jax.checking_leaks(), pytest.raises(Exception, match="Leaked"):
+        jax.jit(funcgrad.grad(leaking))(2.0)
+
+
+def test_no_trace_stays_alive() -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, TapeTrace) for thing in gc.get_objects())
+
+    before = alive()
+    funcgrad.grad(rich)(X)
+    jax.jit(funcgrad.grad(rich))(X)
+    with pytest.raises(BoomError):
+        funcgrad.grad(EXPLODING["inside jit"])(X)
+    assert alive() <= before
