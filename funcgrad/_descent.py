@@ -41,7 +41,7 @@ class Descent(NamedTuple):
 
     params: PyTree
     losses: jax.Array
-    path: PyTree | None
+    path: PyTree
     state: PyTree
 
 

@@ -4,7 +4,7 @@ Dispatching one primitive costs microseconds in which the device does nothing, a
 two or three of them. A tape of concrete values is therefore cut into segments. A segment that is
 met for the second time (same primitives, parameters, wiring and types, whatever the values) is
 compiled, and from then on is one call. What is met once runs operation by operation and pays for no
-compilation. Segments number their slots from zero, so that the iterations of a Python loop share one program.
+compilation. Segments number their slots from zero: the iterations of a Python loop share a program.
 
 Calls of custom rules never enter a segment: a user's backward rule may branch on values, print or
 keep state, and is called with the concrete values that it would see from `jax.grad`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
@@ -118,7 +119,12 @@ def strengthen(aval: Any) -> Any:
 def is_inexact(aval: Any) -> bool:
     """Whether values of this type can carry a gradient (floating or complex, of any width)."""
     dtype = getattr(aval, "dtype", None)
-    return dtype is not None and bool(jax.numpy.issubdtype(dtype, np.inexact))
+    return dtype is not None and _is_inexact_dtype(dtype)
+
+
+@cache  # asked at every step, and not cheap
+def _is_inexact_dtype(dtype: Any) -> bool:
+    return bool(jax.numpy.issubdtype(dtype, np.inexact))
 
 
 def is_float0(value: Any) -> bool:
@@ -320,7 +326,7 @@ def select_outputs(closed: Any, outputs: Sequence[int]) -> Callable[[Sequence[An
 
 # --- source lines ---------------------------------------------------------------------------------
 
-# The user's line is the innermost that is neither JAX's nor the engine's; the models count as users.
+# The user's line is the innermost that is neither JAX's nor the engine's; models count as users.
 for _part in ("_", "rules"):
     source_info_util.register_exclusion(os.path.join(os.path.dirname(__file__), _part))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 from jax import lax
 
 from . import _jaxcompat as compat
@@ -58,10 +57,11 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
 
 def _ready(step: Step) -> Step:
     """The step as rules take it: they ask operands for shapes and dtypes, which numbers lack."""
-    if all(isinstance(kept, (compat.Aval, jax.Array)) for kept in step.operands):
+    if not any(isinstance(kept, (int, float, complex)) for kept in step.operands):
         return step
     kept = tuple(
-        kept if isinstance(kept, compat.Aval) else compat.as_array(kept) for kept in step.operands
+        compat.as_array(kept) if isinstance(kept, (int, float, complex)) else kept
+        for kept in step.operands
     )
     return step._replace(operands=kept)
 

@@ -31,6 +31,9 @@ class Step(NamedTuple):
         """Which operands take a cotangent."""
         return tuple(slot is not None for slot in self.reads)
 
+    def __repr__(self) -> str:
+        return f"<step {_line(self).strip()}>"
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tape:

@@ -96,13 +96,14 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def process_primitive(self, primitive: Any, args: Sequence[Any], params: Any, /) -> Any:
         primals, reads = self.split(args)
+        needed = tuple([slot is not None for slot in reads])
+        if True not in needed:
+            with compat.set_current_trace(self.parent):
+                return primitive.bind(*primals, **params)
         body = compat.inlined_body(primitive, params)
-        if body is not None and any(slot is not None for slot in reads):
+        if body is not None:
             return self.inline(body, args)
         with compat.set_current_trace(self.parent):
-            if not any(slot is not None for slot in reads):
-                return primitive.bind(*primals, **params)
-            needed = tuple(slot is not None for slot in reads)
             rule = lookup(primitive)
             if rule is None:
                 raise missing_rule(primitive, args)
