@@ -111,7 +111,8 @@ def _describe(steps: list[Step], inputs: Any, outputs: Any) -> tuple[Any, list[A
                 fixed.append(None)
                 values.append(kept)
         params = tuple(step.params.items())
-        parts.append((step.primitive, params, step.reads, step.writes, tuple(fixed)))
+        layout = (step.primitive, params, step.reads, step.writes, tuple(fixed))
+        parts.append((*layout, step.strong_zeros))
     key = tuple(parts)
     try:
         hash(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -25,6 +26,8 @@ def jacrev(
     allow_int: bool = False,
     *,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Callable[..., Any]:
     """A function that computes the Jacobian of `fun`, row by row in reverse mode.
 
@@ -43,7 +46,7 @@ def jacrev(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
-    options = recording_options(custom_rules)
+    options = recording_options(custom_rules, strong_zeros, checkpoints)
 
     @functools.wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
@@ -88,6 +91,8 @@ def hessian(
     holomorphic: bool = False,
     *,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Callable[..., Any]:
     """A function that computes the Hessian of `fun`, as the Jacobian of the Jacobian.
 
@@ -100,8 +105,11 @@ def hessian(
     >>> hessian(lambda x: x ** 3)(2.0)
     Array(12., dtype=float32, weak_type=True)
     """
-    first = jacrev(fun, argnums, has_aux, holomorphic, custom_rules=custom_rules)
-    return jacrev(first, argnums, has_aux, holomorphic, custom_rules=custom_rules)
+    again = partial(
+        jacrev, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic,
+        custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
+    )  # fmt: skip
+    return again(again(fun))
 
 
 def hvp(
@@ -110,6 +118,8 @@ def hvp(
     tangents: Sequence[Any],
     *,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Any:
     """The product of the Hessian of a scalar function with a vector, without the Hessian.
 
@@ -120,7 +130,7 @@ def hvp(
         fun: a function of one or more pytrees whose output is a real scalar.
         primals: the point, a sequence with one pytree for each argument.
         tangents: the vector, of the same structure, shapes and dtypes as `primals`.
-        custom_rules: see `vjp`.
+        custom_rules, strong_zeros, checkpoints: see `vjp`.
 
     Returns:
         A pytree like the argument, or a tuple of them if `fun` has several arguments.
@@ -131,7 +141,13 @@ def hvp(
     >>> hvp(lambda x: x ** 3, (2.0,), (10.0,))
     Array(120., dtype=float32, weak_type=True)
     """
-    gradient = grad(fun, tuple(range(len(primals))), custom_rules=custom_rules)
-    _, pull = vjp(gradient, *primals, custom_rules=custom_rules)
+    gradient = grad(
+        fun, tuple(range(len(primals))),
+        custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
+    )  # fmt: skip
+    _, pull = vjp(
+        gradient, *primals,
+        custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
+    )  # fmt: skip
     product = pull(tuple(tangents))
     return product[0] if len(primals) == 1 else product

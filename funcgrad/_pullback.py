@@ -20,13 +20,19 @@ from ._trees import PyTree, flatten
 CustomRules = Literal["honour", "ignore"]
 
 
-def recording_options(custom_rules: str, keep_values: bool = False) -> Options:
+def recording_options(
+    custom_rules: str, strong_zeros: bool, checkpoints: int, keep_values: bool = False
+) -> Options:
     """The options of a transform, checked."""
     if custom_rules not in {"honour", "ignore"}:
         raise GradientValueError(
             f'custom_rules must be "honour" or "ignore", but is {custom_rules!r}'
         )
-    return Options(custom_rules, keep_values)
+    if not isinstance(checkpoints, int) or checkpoints < 1:
+        raise GradientValueError(
+            f"checkpoints must be a whole number of at least 1, but is {checkpoints!r}"
+        )
+    return Options(custom_rules, keep_values, checkpoints, bool(strong_zeros))
 
 
 class Recorded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 
 from . import _jaxcompat as compat
@@ -89,7 +90,7 @@ def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     def product(pullback: Pullback) -> Any:
         params = pullback_params(pullback, step.params)
         partial = pullback.function(_output(step), *step.operands, **params)
-        return times_partial(cotangent, partial)
+        return times_partial(cotangent, partial, step.strong_zeros)
 
     return _each_operand(rule, step, product)
 
@@ -128,13 +129,19 @@ def _each_operand(rule: Rule, step: Step, product: Any) -> list[Any]:
     ]
 
 
-def times_partial(cotangent: Any, partial: Any) -> Any:
+def times_partial(cotangent: Any, partial: Any, strong_zeros: bool = False) -> Any:
     """The product of a cotangent and an elementwise partial: the one place where it is formed."""
     if isinstance(partial, int):
         return cotangent if partial == 1 else lax.neg(cotangent)
     if isinstance(partial, Over):
-        return lax.div(cotangent, partial.denominator)
-    return lax.mul(cotangent, partial)
+        product = lax.div(cotangent, partial.denominator)
+        vanishing = jnp.isinf(partial.denominator)
+    else:
+        product = lax.mul(cotangent, partial)
+        vanishing = partial == 0
+    if not strong_zeros:
+        return product
+    return jnp.where((cotangent == 0) | vanishing, jnp.zeros((), product.dtype), product)
 
 
 def _fit(step: Step, operand: int, cotangent: Any) -> Any:

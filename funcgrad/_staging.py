@@ -122,17 +122,24 @@ def analyse(tape: Any, inputs: Sequence[Any], results: Sequence[Any]) -> tuple[S
     return Staged(None, len(residuals), len(results), *fixed), residuals
 
 
-def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> tuple[bool, ...]:
-    """Which leaves of a tape its sweep reads when every output has a cotangent."""
+def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> list[bool]:
+    """Which leaves of a tape its sweep reads when every output has a cotangent.
+
+    Constants always are: a backward rule of a user's may branch on one, which no program shows.
+    """
     arriving = [compat.cotangent_type(aval) for aval in tape.output_types]
-    count = len(leaves)
+    traced = [compat.is_tracer(leaf) for leaf in leaves]
+    count = sum(traced)
 
     def backward(*flat: Any) -> list[Any]:
-        swept = sweep(jax.tree.unflatten(treedef, flat[:count]), flat[count:])
+        values = iter(flat[:count])
+        whole = [next(values) if t else leaf for leaf, t in zip(leaves, traced, strict=True)]
+        swept = sweep(jax.tree.unflatten(treedef, whole), flat[count:])
         return [value for value in swept if value is not None]
 
-    types = [compat.typeof(leaf) for leaf in leaves]
-    return compat.used_inputs(jax.make_jaxpr(backward)(*types, *arriving))[:count]
+    types = [compat.typeof(leaf) for leaf, t in zip(leaves, traced, strict=True) if t]
+    used = iter(compat.used_inputs(jax.make_jaxpr(backward)(*types, *arriving))[:count])
+    return [next(used) if t else True for t in traced]
 
 
 def _originate(

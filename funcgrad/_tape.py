@@ -25,6 +25,7 @@ class Step(NamedTuple):
     outputs: tuple[Any, ...]  # likewise for the outputs
     body: Any = None  # what a structured rule keeps: a pytree
     source: Any = None  # where the user's code applied it
+    strong_zeros: bool = False  # zero times non-finite is zero in its elementwise product
 
     @property
     def needed(self) -> tuple[bool, ...]:

@@ -23,6 +23,8 @@ class Options(NamedTuple):
         custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
             differentiates its body instead.
         checkpoints: how many states a compiled `while_loop` may hold to be reversed.
+        strong_zeros: in the product of a cotangent and an elementwise partial, zero times
+            non-finite is zero.
         keep_values: keep every operand and output, for people to look at, and not only those that
             a pullback reads.
     """
@@ -30,6 +32,7 @@ class Options(NamedTuple):
     custom_rules: str = "honour"
     keep_values: bool = False
     checkpoints: int = 64
+    strong_zeros: bool = False
 
 
 class TapeTracer(compat.Tracer):  # type: ignore[misc]  # JAX's class is untyped here
@@ -240,7 +243,10 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         outputs = tuple(results if how.keep_output or keep_all else avals)
         writes = tuple(self.slot_of(value) for value in wrapped)
         source = compat.current_source()
-        self.steps.append(Step(primitive, params, reads, writes, operands, outputs, body, source))
+        strong = self.options.strong_zeros
+        self.steps.append(
+            Step(primitive, params, reads, writes, operands, outputs, body, source, strong)
+        )
         return wrapped
 
 

@@ -22,6 +22,8 @@ def vjp(
     *primals: Any,
     has_aux: bool = False,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Any:
     """Run a function and return its value with its pullback (vector-Jacobian product).
 
@@ -31,6 +33,10 @@ def vjp(
         has_aux: `fun` returns a pair, of which only the first is differentiated.
         custom_rules: "honour" uses the custom_jvp and custom_vjp rules of functions that have
             them; "ignore" differentiates their bodies.
+        strong_zeros: in elementwise rules zero times non-finite is zero, whichever of cotangent and
+            partial is the zero, so that a branch that `where` did not choose adds no NaN.
+            Contractions and non-finite values of the function itself are not covered.
+        checkpoints: how many states a compiled `while_loop` may hold to be reversed.
 
     Returns:
         ``(output, pullback)``, or ``(output, pullback, aux)``. The pullback takes a cotangent with
@@ -47,7 +53,8 @@ def vjp(
     (Array(2., dtype=float32, weak_type=True),)
     """
     check_differentiable(primals, "vjp", allow_int=True)
-    run = Recorded(fun, primals, has_aux, recording_options(custom_rules))
+    options = recording_options(custom_rules, strong_zeros, checkpoints)
+    run = Recorded(fun, primals, has_aux, options)
     pull = Pullback(run.tape, run.in_tree, run.out_tree, run.name)
     return (run.output, pull, run.aux) if has_aux else (run.output, pull)
 
@@ -60,6 +67,8 @@ def value_and_grad(
     allow_int: bool = False,
     *,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Callable[..., tuple[Any, Any]]:
     """A function that computes both the value of `fun` and its gradient.
 
@@ -69,7 +78,7 @@ def value_and_grad(
         has_aux: `fun` returns a pair, of which only the first is differentiated.
         holomorphic: `fun` is a holomorphic function of complex arguments.
         allow_int: accept integer arguments; their gradient is of dtype float0.
-        custom_rules: see `vjp`.
+        custom_rules, strong_zeros, checkpoints: see `vjp`.
 
     Returns:
         A function of the same arguments that returns ``(value, gradient)``, or
@@ -84,7 +93,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x * x)(3.0)
     (Array(9., dtype=float32, weak_type=True), Array(6., dtype=float32, weak_type=True))
     """
-    options = recording_options(custom_rules)
+    options = recording_options(custom_rules, strong_zeros, checkpoints)
 
     @functools.wraps(fun)
     def computed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -107,6 +116,8 @@ def grad(
     allow_int: bool = False,
     *,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
 ) -> Callable[..., Any]:
     """A function that computes the gradient of `fun`; the arguments are those of `value_and_grad`.
 
@@ -121,7 +132,10 @@ def grad(
     >>> grad(lambda w: (w["a"] * w["b"]))({"a": 2.0, "b": 5.0})
     {'a': Array(5., dtype=float32, weak_type=True), 'b': Array(2., dtype=float32, weak_type=True)}
     """
-    both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, custom_rules=custom_rules)
+    both = value_and_grad(
+        fun, argnums, has_aux, holomorphic, allow_int,
+        custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
+    )  # fmt: skip
 
     @functools.wraps(fun)
     def gradient_of(*args: Any, **kwargs: Any) -> Any:
@@ -131,13 +145,19 @@ def grad(
     return gradient_of
 
 
-def tape(fun: Callable[..., Any], *args: Any, custom_rules: CustomRules = "honour") -> Tape:
+def tape(
+    fun: Callable[..., Any],
+    *args: Any,
+    custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
+    checkpoints: int = 64,
+) -> Tape:
     """The recorded tape of a call, with every value that took part.
 
     Args:
         fun: a function of pytrees of arrays.
         *args: the point.
-        custom_rules: see `vjp`.
+        custom_rules, strong_zeros, checkpoints: see `vjp`.
 
     Returns:
         An immutable `Tape` of `Step` records. ``print(tape(...))`` shows the program.
@@ -149,4 +169,5 @@ def tape(fun: Callable[..., Any], *args: Any, custom_rules: CustomRules = "honou
       return %2
     """
     check_differentiable(args, "tape", allow_int=True)
-    return Recorded(fun, args, False, recording_options(custom_rules, keep_values=True)).tape
+    options = recording_options(custom_rules, strong_zeros, checkpoints, keep_values=True)
+    return Recorded(fun, args, False, options).tape
