@@ -27,6 +27,13 @@ class LeafType(NamedTuple):
     weak: bool
 
 
+def temporary_bytes(function: Callable[..., Any], *arguments: Any) -> int:
+    """How much memory the compiled function needs beside its arguments and results."""
+    analysis = jax.jit(function).lower(*arguments).compile().memory_analysis()
+    assert analysis is not None, "this backend has no memory analysis"
+    return int(analysis.temp_size_in_bytes)
+
+
 def leaf_type(leaf: Any) -> LeafType:
     if getattr(leaf, "dtype", None) == jax.dtypes.float0:
         return LeafType(leaf.shape, "float0", False)

@@ -1,0 +1,306 @@
+"""`while_loop` in reverse, which JAX cannot do: the number of iterations is known only at run time.
+
+With concrete values the loop runs step by step, and the residuals of every step are kept. Inside a
+compiled program memory must not depend on the number of iterations n. The forward pass only counts
+them. The backward pass restores the states in reverse order from at most s checkpoints, by the
+binomial schedule of Griewank and Walther (Algorithm 799, ACM TOMS 26, 2000), which recomputes
+least: with b(s, r) = C(s + r, s) and the r for which b(s, r - 1) < n <= b(s, r), it advances the
+body r n - b(s + 1, r - 1) times. The schedule is a loop over a stack of checkpoints, since a
+compiled program has no recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import comb
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .. import _jaxcompat as compat
+from .._jaxcompat import primitives as p
+from .._registry import structured
+from .._staging import Staged, once_for, stage
+from .._trace import Options
+
+MOST = 2**31 - 1  # the longest loop that is counted
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """A while loop made ready for reverse mode."""
+
+    staged: Staged
+    body: Any
+    condition: Any
+    condition_consts: int
+    consts: int  # of the body
+    needed: tuple[bool, ...]  # which inputs of the body are differentiated
+    checkpoints: int
+    programs: dict[Any, Any] = field(default_factory=dict)
+
+    def keep_going(self, consts: Sequence[Any], carry: Sequence[Any]) -> Any:
+        return compat.jaxpr_function(self.condition)(*consts, *carry)[0]
+
+    def advance(self, consts: Sequence[Any], carry: Sequence[Any]) -> list[Any]:
+        return compat.jaxpr_function(self.body)(*consts, *carry)
+
+
+class Run(NamedTuple):
+    """What a loop keeps: its constants and first state, and either every step or their number."""
+
+    consts: tuple[Any, ...]
+    init: tuple[Any, ...]
+    count: Any
+    steps: tuple[tuple[Any, ...], ...]
+    loop: compat.Opaque
+
+
+def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Loop:
+    key = ("while", needed, options, params["cond_nconsts"], params["cond_jaxpr"])
+    loop: Loop = once_for(params["body_jaxpr"], key, lambda: _build(options, needed, params))
+    return loop
+
+
+def _build(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Loop:
+    """Stage the body for the fixed point of the differentiated carries."""
+    body, consts = params["body_jaxpr"], params["body_nconsts"]
+    wanted = needed[params["cond_nconsts"] :]
+    while True:
+        staged = stage(body, wanted, options)
+        carry = [
+            there or (staged.reached[i] and compat.is_inexact(aval))
+            for i, (there, aval) in enumerate(
+                zip(wanted[consts:], body.in_avals[consts:], strict=True)
+            )
+        ]
+        grown = (*wanted[:consts], *carry)
+        if grown == wanted:
+            break
+        wanted = grown
+    return Loop(
+        staged, body, params["cond_jaxpr"], params["cond_nconsts"], consts, wanted,
+        options.checkpoints,
+    )  # fmt: skip
+
+
+# --- forward --------------------------------------------------------------------------------------
+
+
+def _while_forward(
+    options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
+) -> tuple[list[Any], Run]:
+    loop = _prepare(options, needed, params)
+    ends = (loop.condition_consts, loop.condition_consts + loop.consts)
+    asked, consts, init = operands[: ends[0]], operands[ends[0] : ends[1]], operands[ends[1] :]
+    if not any(map(compat.is_tracer, operands)):
+        return _run_concretely(loop, asked, consts, init)
+    final, count = _count(loop, asked, consts, init)
+    return final, Run(tuple(consts), tuple(init), count, (), compat.Opaque(loop))
+
+
+def _run_concretely(
+    loop: Loop, asked: Sequence[Any], consts: Sequence[Any], init: Sequence[Any]
+) -> tuple[list[Any], Run]:
+    if "step" not in loop.programs:
+        loop.programs["step"] = jax.jit(compat.jaxpr_function(loop.staged.forward))
+        loop.programs["test"] = jax.jit(compat.jaxpr_function(loop.condition))
+    carry, steps, staged = list(init), [], loop.staged
+    while bool(loop.programs["test"](*asked, *carry)[0]):
+        everything = loop.programs["step"](*consts, *carry)
+        steps.append(tuple(staged.pick(staged.kept(), [*consts, *carry], everything)))
+        carry = everything[: len(carry)]
+    return carry, Run(tuple(consts), tuple(init), None, tuple(steps), compat.Opaque(loop))
+
+
+def _count(
+    loop: Loop, asked: Sequence[Any], consts: Sequence[Any], init: Sequence[Any]
+) -> tuple[list[Any], Any]:
+    """The final state and the number of iterations."""
+
+    def going(state: Any) -> Any:
+        return loop.keep_going(asked, state[1])
+
+    def step(state: Any) -> Any:
+        return state[0] + 1, loop.advance(consts, state[1])
+
+    count, final = lax.while_loop(going, step, (jnp.int32(0), list(init)))
+    return final, count
+
+
+# --- backward -------------------------------------------------------------------------------------
+
+
+def _while_backward(run: Run, needed: tuple[bool, ...], arriving: Sequence[Any]) -> list[Any]:
+    loop: Loop = run.loop.value
+    types = loop.body.in_avals
+    zeros = [
+        compat.zeros(compat.cotangent_type(aval)) if wanted else None
+        for aval, wanted in zip(types, loop.needed, strict=True)
+    ]
+    sums = zeros[: loop.consts]
+    flow = [
+        zero if ct is None or zero is None else ct
+        for zero, ct in zip(zeros[loop.consts :], arriving, strict=True)
+    ]
+    if run.count is None:
+        sums, flow = _back_through_steps(loop, run.steps, sums, flow)
+    else:
+        sums, flow = _back_from_checkpoints(loop, run, sums, flow)
+    results = [*[None] * loop.condition_consts, *sums, *flow]
+    return [ct if wanted else None for ct, wanted in zip(results, needed, strict=True)]
+
+
+def _pull_step(
+    loop: Loop, values: Sequence[Any], sums: Sequence[Any], flow: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Carry the cotangents of one iteration's end to its beginning."""
+    found = dict(zip(loop.staged.kept(), values, strict=True))
+    pulled = loop.staged.pull(found.__getitem__, flow)
+    to_consts, to_carry = pulled[: loop.consts], pulled[loop.consts :]
+    new_sums = [
+        total if new is None or total is None else lax.add(total, new)
+        for total, new in zip(sums, to_consts, strict=True)
+    ]
+    new_flow = [
+        old if old is None else lax.full_like(old, 0) if new is None else new
+        for old, new in zip(flow, to_carry, strict=True)
+    ]
+    return new_sums, new_flow
+
+
+def _back_through_steps(
+    loop: Loop, steps: Sequence[Any], sums: list[Any], flow: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    if "back" not in loop.programs:
+        loop.programs["back"] = jax.jit(
+            lambda values, sums, flow: _pull_step(loop, values, sums, flow)
+        )
+    for values in reversed(steps):
+        sums, flow = loop.programs["back"](values, sums, flow)
+    return sums, flow
+
+
+class Position(NamedTuple):
+    """The state of the schedule. The iterations [0, end) are still to be reversed."""
+
+    end: Any
+    top: Any  # the index of the last checkpoint on the stack
+    at: Any  # the iteration before which each checkpoint was taken, shape (checkpoints,)
+    states: Any  # for each checkpoint its state; every leaf has a leading axis
+    sums: Any
+    flow: Any
+
+
+def _back_from_checkpoints(
+    loop: Loop, run: Run, sums: list[Any], flow: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    places = loop.checkpoints
+    table = binomial_table(places)
+    states = [
+        lax.dynamic_update_index_in_dim(_empty(places, leaf), leaf, 0, 0) for leaf in run.init
+    ]
+    first = Position(run.count, jnp.int32(0), jnp.zeros(places, jnp.int32), states, sums, flow)
+
+    def step(now: Position) -> Position:
+        base = now.at[now.top]
+        free = places - 1 - now.top
+        left = now.end - base
+        target = jnp.where(free > 0, base + split(table, left, free + 1), now.end - 1)
+        target = jnp.where(left <= 1, base, target)
+        state = _advance(loop, run.consts, _load(now.states, now.top), target - base)
+        reverse = target == now.end - 1
+        # A state is stored unless it is reversed at once, or is the checkpoint that it came from.
+        following: Position = lax.cond(
+            reverse,
+            lambda: _reverse_one(loop, run.consts, now, state),
+            lambda: _store(now, state, target),
+        )
+        return following
+
+    last = lax.while_loop(lambda now: now.end > 0, step, first)
+    return last.sums, last.flow
+
+
+def _empty(places: int, leaf: Any) -> Any:
+    return lax.full((places, *jnp.shape(leaf)), 0, jnp.result_type(leaf))
+
+
+def _load(states: Sequence[Any], index: Any) -> list[Any]:
+    return [lax.dynamic_index_in_dim(leaf, index, 0, keepdims=False) for leaf in states]
+
+
+def _advance(loop: Loop, consts: Sequence[Any], state: list[Any], steps: Any) -> list[Any]:
+    """The state after some iterations; the number is known only at run time."""
+
+    def step(inner: Any) -> Any:
+        return inner[0] - 1, loop.advance(consts, inner[1])
+
+    return lax.while_loop(lambda inner: inner[0] > 0, step, (steps, state))[1]
+
+
+def _store(now: Position, state: list[Any], target: Any) -> Position:
+    top = now.top + 1
+    states = [
+        lax.dynamic_update_index_in_dim(leaf, value, top, 0)
+        for leaf, value in zip(now.states, state, strict=True)
+    ]
+    return now._replace(top=top, at=now.at.at[top].set(target), states=states)
+
+
+def _reverse_one(loop: Loop, consts: Sequence[Any], now: Position, state: list[Any]) -> Position:
+    """Reverse the last iteration, and drop its checkpoint if it was the one before it."""
+    inputs = [*consts, *state]
+    everything = compat.jaxpr_function(loop.staged.forward)(*inputs)
+    values = loop.staged.pick(loop.staged.kept(), inputs, everything)
+    sums, flow = _pull_step(loop, values, now.sums, now.flow)
+    spent = (now.at[now.top] == now.end - 1) & (now.top > 0)
+    top = jnp.where(spent, now.top - 1, now.top)
+    return now._replace(end=now.end - 1, top=top, sums=sums, flow=flow)
+
+
+# --- the binomial schedule ------------------------------------------------------------------------
+
+
+def binomial_table(checkpoints: int) -> np.ndarray:
+    """b(s, r) = C(s + r, s), capped, for s up to `checkpoints` and every r that can be needed."""
+    repetitions = 1
+    while comb(checkpoints + repetitions, checkpoints) < MOST and repetitions < 2**16:
+        repetitions += 1
+    return np.array(
+        [
+            [min(comb(s + r, s), MOST) for r in range(repetitions + 1)]
+            for s in range(checkpoints + 1)
+        ],
+        np.int32,
+    )
+
+
+def split(table: np.ndarray, left: Any, places: Any) -> Any:
+    """How far to advance before the next checkpoint, with `left` iterations and `places` in all.
+
+    The best distance m leaves at most b(s, r - 1) iterations before the checkpoint and at most
+    b(s - 1, r) behind it, and no fewer than b(s, r - 2) and b(s - 1, r - 1).
+    """
+    rows = jnp.asarray(table)
+    own, fewer = rows[places], rows[places - 1]
+    r = jnp.maximum(jnp.searchsorted(own, left), 1)  # the least r with left <= b(s, r)
+    least = jnp.where(r >= 2, own[jnp.maximum(r - 2, 0)], 1)
+    return jnp.clip(jnp.maximum(least, left - fewer[r]), 1, jnp.maximum(left - 1, 1))
+
+
+def evaluations(iterations: int, checkpoints: int) -> int:
+    """How often the schedule advances the body, beside one evaluation for each reversed step."""
+    if iterations <= 1:
+        return 0
+    r = 1
+    while comb(checkpoints + r, checkpoints) < iterations:
+        r += 1
+    return r * iterations - comb(checkpoints + r, checkpoints + 1)
+
+
+structured(p.while_p, _while_forward, _while_backward)
