@@ -16,6 +16,7 @@ from typing import NamedTuple, NoReturn
 
 from funcgrad import __version__
 from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
+from funcgrad.listing import options as listing_options
 from funcgrad.train import options as train_options
 
 WRONG_USAGE, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
@@ -44,6 +45,12 @@ COMMANDS = (
         "fit WideNet to data by gradient descent with this package's gradients",
         train_options.add_arguments,
         "funcgrad.train.command:run",
+    ),
+    Command(
+        "rules",
+        "list the primitives that can be differentiated, with their formulas",
+        listing_options.add_arguments,
+        "funcgrad.listing.command:run",
     ),
 )
 

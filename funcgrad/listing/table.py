@@ -1,0 +1,84 @@
+"""What the listing shows: every rule with its formula, and the primitives that have none.
+
+JAX's tables are read for their keys alone: which primitives it differentiates, never how.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jax.interpreters import ad
+
+from .. import rules as _rules  # noqa: F401 -- fills the registry
+from .._registry import Rule, rules
+
+# Primitives that JAX's tables mention and that no user's program binds to be differentiated, each
+# with the reason why it needs no rule here.
+INTERNAL = {
+    "custom_lin": "what JAX's forward mode makes of a custom_vjp call, which is recorded as such",
+    "call": "a call that JAX evaluates before a user's trace sees it",
+    "closed_call": "likewise",
+    "core_call": "likewise",
+    "eval_jaxpr": "likewise",
+    "stage": "the identity by which JAX lifts a constant into a trace",
+}
+
+
+class Entry(NamedTuple):
+    """One primitive with its rule."""
+
+    name: str
+    family: str
+    formula: str
+    where: str
+
+
+def entries() -> list[Entry]:
+    """Every primitive of the table, by name."""
+    found = [_entry(rule) for rule in rules().values()]
+    return sorted(found, key=lambda entry: (entry.name, entry.where))
+
+
+def _entry(rule: Rule) -> Entry:
+    path, _, line = rule.where.rpartition(":")
+    where = f"{Path(path).parent.name}/{Path(path).name}:{line}"
+    return Entry(str(rule.primitive), rule.family, _formula(path, int(line)), where)
+
+
+def _formula(path: str, line: int) -> str:
+    """The functions of a declaration as they stand in the source, in one line."""
+    call = _declarations(path).get(line)
+    if call is None:
+        return ""
+    source = "".join(linecache.getlines(path))
+    functions = [ast.get_source_segment(source, argument) or "" for argument in call.args[1:]]
+    return " ".join("; ".join(functions).split())
+
+
+@cache
+def _declarations(path: str) -> dict[int, ast.Call]:
+    """The calls of a file that declare one primitive, by each line that they span."""
+    tree = ast.parse("".join(linecache.getlines(path)))
+    calls = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.args]
+    declaring = [call for call in named if call.func.id != "no_derivative"]  # type: ignore[attr-defined]  # a Name, as filtered above
+    return {
+        line: call
+        for call in declaring
+        for line in range(call.lineno, (call.end_lineno or call.lineno) + 1)
+    }
+
+
+def missing() -> list[str]:
+    """The primitives that JAX can differentiate in reverse mode and that have no rule."""
+    known = set(rules())
+    theirs: set[Any] = {*ad.primitive_jvps, *ad.primitive_transposes}
+    return sorted(str(p) for p in theirs - known if str(p) not in INTERNAL)
