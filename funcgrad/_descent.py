@@ -37,6 +37,10 @@ class Descent(NamedTuple):
         path: with `keep_path`, the parameters before each step, each leaf with a leading axis of
             length ``steps``; else None.
         state: the optimiser's state after the last step, to go on from.
+
+    >>> run = descend(lambda w: (w - 3.0) ** 2, 0.0, 0.25, 3, keep_path=True)
+    >>> run.path.tolist(), run.losses.tolist()
+    ([0.0, 1.5, 2.25], [9.0, 2.25, 0.5625])
     """
 
     params: PyTree

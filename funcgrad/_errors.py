@@ -24,7 +24,17 @@ __all__ = [
 
 
 class FuncgradError(Exception):
-    """The base of all errors of this package."""
+    """The base of all errors of this package.
+
+    Each also derives from the built-in exception that JAX or Python raises for the same mistake.
+
+    >>> import funcgrad
+    >>> try:
+    ...     funcgrad.grad(lambda x: x)(3)
+    ... except funcgrad.FuncgradError as error:
+    ...     print(type(error).__name__, isinstance(error, TypeError))
+    GradientTypeError True
+    """
 
 
 class GradientTypeError(FuncgradError, TypeError):
@@ -52,7 +62,21 @@ class RuleError(FuncgradError, ValueError):
 
 
 class MissingRuleError(FuncgradError, NotImplementedError):
-    """A gradient has to pass through a primitive that has no VJP rule."""
+    """A gradient has to pass through a primitive that has no VJP rule.
+
+    The message names the primitive and the line that applied it. `register_vjp` adds a rule;
+    `detach` cuts a value off before the primitive.
+
+    >>> import funcgrad
+    >>> from jax.extend.core import Primitive
+    >>> nameless = Primitive("nameless")
+    >>> _ = nameless.def_abstract_eval(lambda x: x)
+    >>> try:
+    ...     funcgrad.grad(nameless.bind)(1.0)
+    ... except funcgrad.MissingRuleError as error:
+    ...     print(str(error)[:42])
+    no VJP rule: primitive `nameless` has none
+    """
 
 
 class UnknownParameterError(FuncgradError, NotImplementedError):

@@ -5,6 +5,7 @@ Supported lines: jax 0.10.2 (the last for Python 3.11) and 0.12 or newer.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -25,11 +26,11 @@ from jax._src.core import to_concrete_value as _to_concrete_value
 from jax._src.lax import parallel as _parallel
 from jax._src.lax.lax import _convert_element_type
 from jax._src.shard_map import shard_map_p as _shard_map_p
+from jax._src.source_info_util import is_user_filename as _is_user_filename
 from jax._src.source_info_util import user_frame as _user_frame
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
 from jax.extend import source_info_util
-from jax.interpreters import partial_eval
 
 Primitive = extend_core.Primitive
 Aval = core.AbstractValue
@@ -189,6 +190,18 @@ def is_symbolic_zero(value: Any) -> bool:
     return isinstance(value, (SymbolicZero, _InternalZero))
 
 
+def zero_tangent(aval: Any) -> Any:
+    """A zero of the tangent type of `aval`."""
+    return zeros(tangent_type(aval))
+
+
+def dense_tangent(tangent: Any, primal: Any) -> Any:
+    """A tangent of `primal` as an array, where a custom rule gave a symbolic zero."""
+    if is_symbolic_zero(tangent):
+        return zero_tangent(typeof(primal))
+    return tangent
+
+
 # --- binding and custom calls ---------------------------------------------------------------------
 
 
@@ -244,86 +257,6 @@ def _flat_tree(values: list[Any]) -> Any:
     return home.flatten(values)
 
 
-# --- staged programs ------------------------------------------------------------------------------
-
-
-def open_jaxpr(closed: Any) -> tuple[Any, list[Any]]:
-    """The jaxpr and its constants, on lines with and without a separate class for the pair."""
-    return getattr(closed, "jaxpr", closed), list(getattr(closed, "consts", ()))
-
-
-def jaxpr_function(closed: Any) -> Callable[..., list[Any]]:
-    """The program as a function of flat arguments, equation by equation."""
-    return cast(Callable[..., list[Any]], extend_core.jaxpr_as_fun(closed))
-
-
-def inlined_body(primitive: Any, params: dict[str, Any]) -> Any:
-    """The jaxpr of a jit call that JAX would inline into an enclosing program, else None."""
-    if primitive is not primitives.jit_p:
-        return None
-    inline = params["inline"]
-    return params["jaxpr"] if inline is True or getattr(inline, "name", "") == "JAX_EARLY" else None
-
-
-def bind_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
-    """Apply one equation of a jaxpr to values; always a list of results."""
-    params = equation.primitive.get_bind_params(equation.params)
-    results = equation.primitive.bind(*operands, **params)
-    return list(results) if equation.primitive.multiple_results else [results]
-
-
-def is_literal(atom: Any) -> bool:
-    return isinstance(atom, extend_core.Literal)
-
-
-def carries_program(equation: Any) -> bool:
-    """Whether binding an equation takes more than its primitive, operands and parameters."""
-    return "call_jaxpr" in equation.params
-
-
-def used_inputs(closed: Any) -> tuple[bool, ...]:
-    """Which inputs of a jaxpr its outputs depend on, after dead code is dropped."""
-    jaxpr, _ = open_jaxpr(closed)
-    _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    return tuple(used[len(used) - len(jaxpr.invars) :])
-
-
-def scan_counts(params: dict[str, Any]) -> tuple[int, int]:
-    """How many of a scan's operands are constants, and how many are carried."""
-    if "num_consts" in params:
-        return params["num_consts"], params["num_carry"]
-    consts, carry, _ = params["ft_in"].unpack()
-    return len(consts), len(carry)
-
-
-def depend_only_on(closed: Any, known: Sequence[bool]) -> list[bool]:
-    """For each output of a jaxpr, whether it is computed from the known inputs alone."""
-    jaxpr, _ = open_jaxpr(closed)
-    settled = {var for var, is_known in zip(jaxpr.invars, known, strict=True) if is_known}
-    settled.update(jaxpr.constvars)
-
-    def holds(atom: Any) -> bool:
-        return is_literal(atom) or atom in settled
-
-    for equation in jaxpr.eqns:
-        if not equation.effects and all(map(holds, equation.invars)):
-            settled.update(equation.outvars)
-    return [holds(atom) for atom in jaxpr.outvars]
-
-
-def select_outputs(closed: Any, outputs: Sequence[int]) -> Callable[[Sequence[Any]], list[Any]]:
-    """The program for some outputs of a jaxpr; it reads, of all inputs, only those it needs."""
-    jaxpr, consts = open_jaxpr(closed)
-    wanted = set(outputs)
-    pruned, used = partial_eval.dce_jaxpr(jaxpr, [i in wanted for i in range(len(jaxpr.outvars))])
-    needs = [i for i, needed in enumerate(used[len(used) - len(jaxpr.invars) :]) if needed]
-
-    def select(inputs: Sequence[Any]) -> list[Any]:
-        return core.eval_jaxpr(pruned, consts, *(inputs[i] for i in needs)) if wanted else []
-
-    return select
-
-
 # --- source lines ---------------------------------------------------------------------------------
 
 # The user's line is the innermost that is neither JAX's nor the engine's; models count as users.
@@ -335,3 +268,11 @@ def source_line(source: Any) -> str | None:
     """`file.py:17` of the user's code behind a recorded source, if it is known."""
     frame = _user_frame(getattr(source, "traceback", source))
     return None if frame is None else f"{frame.file_name}:{frame.start_line}"
+
+
+def stack_line() -> str | None:
+    """The user's line on the Python stack; for programs whose own lines are all inside JAX."""
+    frame = inspect.currentframe()
+    while frame is not None and not _is_user_filename(frame.f_code.co_filename):
+        frame = frame.f_back
+    return None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"

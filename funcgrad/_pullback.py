@@ -13,8 +13,8 @@ from ._arguments import check_cotangent, split_aux
 from ._eager import is_concrete, sweep_concrete
 from ._errors import GradientValueError
 from ._reverse import sweep
-from ._tape import Tape
-from ._trace import Options, record
+from ._tape import Options, Tape
+from ._trace import record
 from ._trees import PyTree, flatten
 
 CustomRules = Literal["honour", "ignore"]

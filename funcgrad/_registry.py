@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from ._errors import RuleError, UnknownParameterError
+from . import _jaxcompat as compat
+from ._errors import MissingRuleError, RuleError, UnknownParameterError
 
 
 class Pullback(NamedTuple):
@@ -261,3 +262,16 @@ def check_params(rule: Rule, params: Mapping[str, Any]) -> None:
 def pullback_params(pull: Pullback, params: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that one function of a rule takes."""
     return {name: params[name] for name in pull.params if name in params}
+
+
+def missing_rule(
+    primitive: Any, args: Sequence[Any], detail: str = " has none"
+) -> MissingRuleError:
+    """The error for a primitive without a rule, with the user's line and the ways out."""
+    where = compat.source_line(compat.current_source()) or compat.stack_line() or "an unknown line"
+    shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
+    return MissingRuleError(
+        f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "
+        "one with funcgrad.register_vjp, or cut the value before it with funcgrad.detach if no "
+        "gradient shall flow through it"
+    )

@@ -17,8 +17,10 @@ from weakref import WeakKeyDictionary
 import jax
 
 from . import _jaxcompat as compat
+from . import _jaxprs as jaxprs
 from ._reverse import sweep
-from ._trace import Options, record
+from ._tape import Options
+from ._trace import record
 
 
 class Origin(NamedTuple):
@@ -97,7 +99,7 @@ def stage(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
 
 
 def _build(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
-    body = compat.jaxpr_function(closed)
+    body = jaxprs.jaxpr_function(closed)
     found: list[Staged] = []
 
     def forward(*inputs: Any) -> list[Any]:
@@ -138,7 +140,7 @@ def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> list[bool]:
         return [value for value in swept if value is not None]
 
     types = [compat.typeof(leaf) for leaf, t in zip(leaves, traced, strict=True) if t]
-    used = iter(compat.used_inputs(jax.make_jaxpr(backward)(*types, *arriving))[:count])
+    used = iter(jaxprs.used_inputs(jax.make_jaxpr(backward)(*types, *arriving))[:count])
     return [next(used) if t else True for t in traced]
 
 

@@ -15,7 +15,13 @@ Slot = int
 
 
 class Step(NamedTuple):
-    """One primitive that was applied to at least one value that requires a gradient."""
+    """One primitive that was applied to at least one value that requires a gradient.
+
+    >>> import funcgrad
+    >>> (step,) = funcgrad.tape(jax.lax.sin, 0.5)
+    >>> step.primitive, step.reads, step.writes
+    (sin, (0,), (1,))
+    """
 
     primitive: Any
     params: Mapping[str, Any]
@@ -49,6 +55,11 @@ class Tape:
         outputs: for each flat output its slot, or ``None`` where it does not depend on an input.
         input_types: the abstract value of each flat input.
         output_types: the abstract value of each flat output.
+
+    >>> import funcgrad
+    >>> tape = funcgrad.tape(lambda x: jax.lax.sin(x) * x, 0.5)
+    >>> len(tape), [step.primitive.name for step in tape], tape.outputs
+    (2, ['sin', 'mul'], (2,))
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +76,42 @@ class Tape:
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self))
+
+
+# --- how it is recorded, and what calls of custom rules keep --------------------------------------
+
+
+class Options(NamedTuple):
+    """How a function is recorded.
+
+    Attributes:
+        custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
+            differentiates its body instead.
+        checkpoints: how many states a compiled `while_loop` may hold to be reversed.
+        strong_zeros: in the product of a cotangent and an elementwise partial, zero times
+            non-finite is zero.
+        keep_values: keep every operand and output, for people to look at, and not only those that
+            a pullback reads.
+    """
+
+    custom_rules: str = "honour"
+    keep_values: bool = False
+    checkpoints: int = 64
+    strong_zeros: bool = False
+
+
+class CustomBackward(NamedTuple):
+    """What a custom_vjp call keeps: its residuals, and how to call its backward rule."""
+
+    residuals: tuple[Any, ...]
+    call: compat.Opaque
+
+
+class TangentMap(NamedTuple):
+    """What a custom_jvp call keeps: the tape of its tangent map, a linear function."""
+
+    tape: Tape
+    inputs: compat.Opaque  # which operand each of the tape's inputs is the tangent of
 
 
 # --- printing -------------------------------------------------------------------------------------
@@ -92,11 +139,19 @@ def _target(slot: Slot | None, kept: Any) -> str:
     return f"{'_' if slot is None else f'%{slot}'}:{_short(_type_of(kept))}"
 
 
+# How `jit` compiles a program, not what the program computes.
+_COMPILING = frozenset({
+    "in_shardings", "out_shardings", "in_layouts", "out_layouts", "donated_invars", "keep_unused",
+    "inline", "compiler_options_kvs",
+})  # fmt: skip
+
+
 def _params(params: Mapping[str, Any]) -> str:
     shown = {
         name: value
         for name, value in params.items()
         if isinstance(value, (bool, int, float, str, tuple)) and len(str(value)) <= 40
+        if name not in _COMPILING
     }
     return f"[{', '.join(f'{k}={v}' for k, v in shown.items())}]" if shown else ""
 

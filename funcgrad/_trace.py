@@ -8,31 +8,12 @@ same primitive there, so Python control flow works on concrete values, and every
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import _jaxcompat as compat
-from ._errors import MissingRuleError
-from ._registry import Plan, check_params, lookup, plan
-from ._tape import Slot, Step, Tape
-
-
-class Options(NamedTuple):
-    """How a function is recorded.
-
-    Attributes:
-        custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
-            differentiates its body instead.
-        checkpoints: how many states a compiled `while_loop` may hold to be reversed.
-        strong_zeros: in the product of a cotangent and an elementwise partial, zero times
-            non-finite is zero.
-        keep_values: keep every operand and output, for people to look at, and not only those that
-            a pullback reads.
-    """
-
-    custom_rules: str = "honour"
-    keep_values: bool = False
-    checkpoints: int = 64
-    strong_zeros: bool = False
+from . import _jaxprs as jaxprs
+from ._registry import Plan, check_params, lookup, missing_rule, plan
+from ._tape import CustomBackward, Options, Slot, Step, TangentMap, Tape
 
 
 class TapeTracer(compat.Tracer):  # type: ignore[misc]  # JAX's class is untyped here
@@ -103,7 +84,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         if True not in needed:
             with compat.set_current_trace(self.parent):
                 return primitive.bind(*primals, **params)
-        body = compat.inlined_body(primitive, params)
+        body = jaxprs.inlined_body(primitive, params)
         if body is not None:
             return self.inline(body, args)
         with compat.set_current_trace(self.parent):
@@ -188,14 +169,14 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def inline(self, body: Any, args: Sequence[Any]) -> list[Any]:
         """Run a jaxpr equation by equation; far lighter than JAX's own interpreter."""
-        jaxpr, consts = compat.open_jaxpr(body)
-        if any(compat.carries_program(equation) for equation in jaxpr.eqns):
+        jaxpr, consts = jaxprs.open_jaxpr(body)
+        if any(jaxprs.carries_program(equation) for equation in jaxpr.eqns):
             with compat.set_current_trace(self):
-                return compat.jaxpr_function(body)(*args)
+                return jaxprs.jaxpr_function(body)(*args)
         known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
 
         def read(atom: Any) -> Any:
-            return atom.val if compat.is_literal(atom) else known[atom]
+            return atom.val if jaxprs.is_literal(atom) else known[atom]
 
         for equation in jaxpr.eqns:
             operands = [read(atom) for atom in equation.invars]
@@ -250,20 +231,6 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         return wrapped
 
 
-class CustomBackward(NamedTuple):
-    """What a custom_vjp call keeps: its residuals, and how to call its backward rule."""
-
-    residuals: tuple[Any, ...]
-    call: compat.Opaque
-
-
-class TangentMap(NamedTuple):
-    """What a custom_jvp call keeps: the tape of its tangent map, a linear function."""
-
-    tape: Tape
-    inputs: compat.Opaque  # which operand each of the tape's inputs is the tangent of
-
-
 def run_custom_jvp(
     options: Options, jvp: Any, primals: list[Any], reads: Any, symbolic_zeros: bool
 ) -> tuple[list[Any], TangentMap]:
@@ -278,41 +245,20 @@ def run_custom_jvp(
     held: list[Any] = []
 
     def tangents_of(*given: Any) -> list[Any]:
-        missing = compat.symbolic_zero if symbolic_zeros else _zero_tangent
+        missing = compat.symbolic_zero if symbolic_zeros else compat.zero_tangent
         tangents = [missing(aval) for aval in avals]
         for i, tangent in zip(chosen, given, strict=True):
             tangents[i] = tangent
         results = list(jvp.call_wrapped(*primals, *tangents))
         half = len(results) // 2
         held.extend(results[:half])
-        return [_dense(t, p) for t, p in zip(results[half:], results[:half], strict=True)]
+        return [
+            compat.dense_tangent(t, p) for t, p in zip(results[half:], results[:half], strict=True)
+        ]
 
-    zeros = [_zero_tangent(avals[i]) for i in chosen]
+    zeros = [compat.zero_tangent(avals[i]) for i in chosen]
     _, tape = record(tangents_of, zeros, options=options)
     return held, TangentMap(tape, compat.Opaque(tuple(chosen)))
-
-
-def _zero_tangent(aval: Any) -> Any:
-    return compat.zeros(compat.tangent_type(aval))
-
-
-def _dense(tangent: Any, primal: Any) -> Any:
-    if compat.is_symbolic_zero(tangent):
-        return _zero_tangent(compat.typeof(primal))
-    return tangent
-
-
-def missing_rule(
-    primitive: Any, args: Sequence[Any], detail: str = " has none"
-) -> MissingRuleError:
-    """The error for a primitive without a rule, with the user's line and the ways out."""
-    where = compat.source_line(compat.current_source()) or "an unknown line"
-    shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
-    return MissingRuleError(
-        f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "
-        "one with funcgrad.register_vjp, or cut the value before it with funcgrad.detach if no "
-        "gradient shall flow through it"
-    )
 
 
 def record(

@@ -81,8 +81,18 @@ def add_cotangents(left: Any, right: Any) -> Any:
 def tree_sum(left: PyTree, right: PyTree) -> PyTree:
     """The sum of two gradient trees, leaf by leaf: what PyTorch's accumulation into `.grad` does.
 
-    >>> tree_sum({"w": 1.0}, {"w": 2.5})
-    {'w': Array(3.5, dtype=float32, weak_type=True)}
+    Args:
+        left: a pytree of arrays.
+        right: a pytree of arrays with the same structure and shapes.
+
+    Returns:
+        A pytree of the same structure; a leaf of dtype float0 holds nothing and stays as it is.
+
+    Raises:
+        TreeError: the structures differ.
+
+    >>> tree_sum({"w": 1.0}, {"w": 2.5})["w"].item()
+    3.5
     """
     same_structure(jax.tree.structure(left), jax.tree.structure(right), "the second tree of a sum")
     return jax.tree.map(lambda x, y: x if compat.is_float0(x) else jax.numpy.add(x, y), left, right)

@@ -12,7 +12,12 @@ import pytest
 
 import funcgrad
 from funcgrad._arguments import choose
-from funcgrad._errors import ArgumentNumberError, FuncgradError, GradientTypeError
+from funcgrad._errors import (
+    ArgumentNumberError,
+    FuncgradError,
+    GradientTypeError,
+    GradientValueError,
+)
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 
@@ -181,21 +186,26 @@ def test_a_mistake_is_named(mistake: Mistake) -> None:
         make(jax)
 
 
-WITH_RULES: dict[str, Callable[[Any], Any]] = {
-    "vjp": lambda rules: funcgrad.vjp(jnp.sin, 1.0, custom_rules=rules),
-    "grad": lambda rules: funcgrad.grad(jnp.sin, custom_rules=rules),
-    "value_and_grad": lambda rules: funcgrad.value_and_grad(jnp.sin, custom_rules=rules),
-    "jacrev": lambda rules: funcgrad.jacrev(jnp.sin, custom_rules=rules),
-    "hessian": lambda rules: funcgrad.hessian(jnp.sin, custom_rules=rules),
-    "hvp": lambda rules: funcgrad.hvp(jnp.sin, (1.0,), (1.0,), custom_rules=rules),
-    "tape": lambda rules: funcgrad.tape(jnp.sin, 1.0, custom_rules=rules),
+TRANSFORMS: dict[str, Callable[..., Any]] = {
+    "vjp": lambda **options: funcgrad.vjp(jnp.sin, 1.0, **options),
+    "grad": lambda **options: funcgrad.grad(jnp.sin, **options),
+    "value_and_grad": lambda **options: funcgrad.value_and_grad(jnp.sin, **options),
+    "jacrev": lambda **options: funcgrad.jacrev(jnp.sin, **options),
+    "hessian": lambda **options: funcgrad.hessian(jnp.sin, **options),
+    "hvp": lambda **options: funcgrad.hvp(jnp.sin, (1.0,), (1.0,), **options),
+    "tape": lambda **options: funcgrad.tape(jnp.sin, 1.0, **options),
 }
 
 
-@pytest.mark.parametrize("transform", WITH_RULES.values(), ids=WITH_RULES)
-def test_every_transform_refuses_an_unknown_set_of_rules(transform: Any) -> None:
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_every_transform_checks_its_options(transform: Any) -> None:
+    transform(custom_rules="ignore", strong_zeros=True, checkpoints=3)
     with pytest.raises(ValueError, match='must be "honour" or "ignore", but is \'forget\''):
-        transform("forget")
+        transform(custom_rules="forget")
+    for wrong in (0, -1, 1.5, None):
+        message = f"checkpoints must be a whole number of at least 1, but is {wrong!r}"
+        with pytest.raises(GradientValueError, match=re.escape(message)):
+            transform(checkpoints=wrong)
 
 
 def test_a_long_value_is_shortened() -> None:

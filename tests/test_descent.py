@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax import lax
 
 import funcgrad
 from funcgrad import descend
 from funcgrad._errors import GradientTypeError, GradientValueError
-from tests.comparing import Counted, assert_close
+from funcgrad._registry import lookup
+from tests.comparing import Counted, assert_close, assert_same
 
 X = jnp.linspace(-1, 1, 8, dtype=jnp.float32)
 Y = 2 * X + 1
@@ -141,6 +143,14 @@ def test_the_picture_of_the_course() -> None:
     np.testing.assert_allclose((run.path[0] - run.path[1]) / 0.05, slope, rtol=1e-4)
     assert np.all(np.diff(run.losses) <= 1e-6)
     assert float(hills(run.params)) == pytest.approx(-1, abs=1e-3)
+
+
+@pytest.mark.xfail(
+    lookup(lax.scan_p) is None, raises=funcgrad.MissingRuleError, reason="no rule for scan yet"
+)
+def test_the_hypergradient_by_our_engine() -> None:
+    rate = jnp.float32(0.1)
+    assert_same(funcgrad.grad(final)(rate), jax.grad(final)(rate), factor=4)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_over_arrays(optimizer: Any) -> None:
     run = minimize(fit, START, optimizer, X, Y, steps=5)
     assert_close(run.params, params, factor=8)
     np.testing.assert_allclose(run.losses, losses, rtol=1e-4)
-    assert jax.tree.structure(run.state) == jax.tree.structure(state)
+    assert str(jax.tree.structure(run.state)) == str(jax.tree.structure(state))
     assert run.path is None
 
 
@@ -177,12 +177,12 @@ def test_numbers_and_integers_among_the_parameters() -> None:
         return (p["w"] - p["n"]) ** 2
 
     start = {"w": 0.0, "n": 3, "key": jax.random.key(0), "frozen": None}
-    over_arrays = minimize(of_mixed, start, optax.adam(0.5), steps=3)
-    over_batches = minimize(of_mixed, start, optax.adam(0.5), batches=[()] * 3)
+    over_arrays = minimize(of_mixed, start, optax.sgd(0.25), steps=3)
+    over_batches = minimize(of_mixed, start, optax.sgd(0.25), batches=[()] * 3)
     for run in (over_arrays, over_batches):
         assert int(run.params["n"]) == 3
         assert run.params["frozen"] is None
-        assert float(run.params["w"]) == pytest.approx(1.4988, rel=1e-2)
+        assert float(run.params["w"]) == 2.625
         assert jnp.issubdtype(run.params["key"].dtype, jax.dtypes.prng_key)
 
 

@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 
 from funcgrad import _jaxcompat as compat
+from funcgrad import _jaxprs as jaxprs
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 
@@ -110,10 +111,10 @@ def test_values_outside_a_mesh_vary_over_no_axis() -> None:
 
 def test_a_program_is_opened_and_run() -> None:
     closed = jax.make_jaxpr(lambda x: jnp.sin(x) * X)(X)
-    jaxpr, consts = compat.open_jaxpr(closed)
+    jaxpr, consts = jaxprs.open_jaxpr(closed)
     assert len(jaxpr.eqns) >= 2
     assert len(consts) == len(jaxpr.constvars)
-    np.testing.assert_allclose(compat.jaxpr_function(closed)(X)[0], jnp.sin(X) * X, rtol=1e-6)
+    np.testing.assert_allclose(jaxprs.jaxpr_function(closed)(X)[0], jnp.sin(X) * X, rtol=1e-6)
 
 
 def test_inputs_that_dead_code_alone_reads_are_unused() -> None:
@@ -121,37 +122,37 @@ def test_inputs_that_dead_code_alone_reads_are_unused() -> None:
         _ = jnp.sin(y)
         return x * 2 + z * 0
 
-    assert compat.used_inputs(jax.make_jaxpr(fun)(X, X, X)) == (True, False, True)
+    assert jaxprs.used_inputs(jax.make_jaxpr(fun)(X, X, X)) == (True, False, True)
 
 
 def test_literals_are_told_from_variables() -> None:
-    jaxpr, _ = compat.open_jaxpr(jax.make_jaxpr(lambda x: x * 2.0)(X))
+    jaxpr, _ = jaxprs.open_jaxpr(jax.make_jaxpr(lambda x: x * 2.0)(X))
     (equation,) = jaxpr.eqns
-    assert sorted(compat.is_literal(atom) for atom in equation.invars) == [False, True]
+    assert sorted(jaxprs.is_literal(atom) for atom in equation.invars) == [False, True]
 
 
 def test_which_calls_of_jit_are_opened() -> None:
-    jaxpr, _ = compat.open_jaxpr(jax.make_jaxpr(jax.jit(jnp.sin))(X))
+    jaxpr, _ = jaxprs.open_jaxpr(jax.make_jaxpr(jax.jit(jnp.sin))(X))
     (call,) = jaxpr.eqns
     assert call.primitive is compat.primitives.jit_p
-    assert compat.inlined_body(call.primitive, call.params) is None
+    assert jaxprs.inlined_body(call.primitive, call.params) is None
     opened = {**call.params, "inline": True}
-    assert compat.inlined_body(call.primitive, opened) is call.params["jaxpr"]
-    assert compat.inlined_body(lax.sin_p, {}) is None
+    assert jaxprs.inlined_body(call.primitive, opened) is call.params["jaxpr"]
+    assert jaxprs.inlined_body(lax.sin_p, {}) is None
 
 
 def test_which_equations_carry_programs() -> None:
     custom = jax.custom_jvp(lambda x: x * 2)
     custom.defjvp(lambda p, t: (p[0] * 2, t[0] * 2))
-    called, _ = compat.open_jaxpr(jax.make_jaxpr(custom)(X))
-    assert [compat.carries_program(eqn) for eqn in called.eqns] == [True]
-    plain, _ = compat.open_jaxpr(jax.make_jaxpr(jnp.sin)(X))
-    assert [compat.carries_program(eqn) for eqn in plain.eqns] == [False]
+    called, _ = jaxprs.open_jaxpr(jax.make_jaxpr(custom)(X))
+    assert [jaxprs.carries_program(eqn) for eqn in called.eqns] == [True]
+    plain, _ = jaxprs.open_jaxpr(jax.make_jaxpr(jnp.sin)(X))
+    assert [jaxprs.carries_program(eqn) for eqn in plain.eqns] == [False]
 
 
 def test_a_sum_is_one_primitive() -> None:
     np.testing.assert_allclose(compat.sum_over(jnp.ones((2, 3)), [1]), [3, 3])
-    jaxpr, _ = compat.open_jaxpr(jax.make_jaxpr(lambda x: compat.sum_over(x, [0]))(X))
+    jaxpr, _ = jaxprs.open_jaxpr(jax.make_jaxpr(lambda x: compat.sum_over(x, [0]))(X))
     assert [eqn.primitive.name for eqn in jaxpr.eqns] == ["reduce_sum"]
 
 
@@ -160,7 +161,7 @@ def test_a_sum_is_one_primitive() -> None:
 
 def test_the_line_is_the_user_s() -> None:
     line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]  # CPython has frames
-    jaxpr, _ = compat.open_jaxpr(jax.make_jaxpr(lambda x: jnp.sin(x) * 2)(X))
+    jaxpr, _ = jaxprs.open_jaxpr(jax.make_jaxpr(lambda x: jnp.sin(x) * 2)(X))
     found = compat.source_line(jaxpr.eqns[0].source_info)
     assert found is not None
     assert found.endswith(f"test_jaxcompat.py:{line}")

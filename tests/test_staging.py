@@ -14,7 +14,7 @@ import funcgrad
 from funcgrad import _jaxcompat as compat
 from funcgrad import _staging
 from funcgrad._staging import Origin, stage
-from funcgrad._trace import Options
+from funcgrad._tape import Options
 from tests.comparing import Counted, assert_same
 
 pytestmark = pytest.mark.usefixtures("strict_jax")

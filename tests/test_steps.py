@@ -66,7 +66,7 @@ def test_a_step_is_mapped_and_differentiated() -> None:
     mapped = jax.vmap(after)(rates)
     assert_close(mapped, jnp.stack([after(rate) for rate in rates]))
     step = 1e-3
-    quotient = (after(0.1 + step) - after(0.1 - step)) / (2 * step)
+    quotient = float(after(0.1 + step) - after(0.1 - step)) / (2 * step)
     for module in (funcgrad, jax):
         assert float(module.grad(after)(jnp.float32(0.1))) == pytest.approx(quotient, rel=1e-2)
 

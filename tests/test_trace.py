@@ -1,6 +1,7 @@
 """Recording: Python control flow, what a tape keeps, and primitives without a rule."""
 
 import inspect
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,8 @@ from jax import lax
 import funcgrad
 from funcgrad import _jaxcompat as compat
 from funcgrad._errors import MissingRuleError, UnknownParameterError
-from funcgrad._tape import check_tape
-from funcgrad._trace import Options, record
+from funcgrad._tape import Options, check_tape
+from funcgrad._trace import record
 from tests.comparing import assert_same
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
@@ -145,6 +146,19 @@ def test_a_missing_rule_names_the_primitive_the_line_and_the_ways_out() -> None:
     assert isinstance(caught.value, NotImplementedError)  # as in JAX
     with pytest.raises(NotImplementedError, match="nameless"):
         jax.vjp(fun, X)
+
+
+def test_a_program_of_jax_s_own_is_named_by_the_line_that_called_it() -> None:
+    pretended = os.path.join(os.path.dirname(jax.__file__), "pretended.py")
+    names: dict[str, Any] = {"jax": jax, "primitive": nameless()}
+    exec(compile("inner = jax.jit(lambda x: primitive.bind(x))", pretended, "exec"), names)
+
+    def fun(x: Any) -> Any:
+        return names["inner"](x)
+
+    line = inspect.getsourcelines(fun)[1] + 1
+    with pytest.raises(MissingRuleError, match=rf"`nameless` .* at \S*test_trace\.py:{line};"):
+        funcgrad.vjp(fun, X)
 
 
 def test_both_ways_out_work() -> None:

@@ -2,14 +2,17 @@
 
 import gc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax import lax
 
 import funcgrad
+from funcgrad import _eager
 from funcgrad import _jaxcompat as compat
 from funcgrad._trace import TapeTrace
 from tests.comparing import assert_same
@@ -129,3 +132,46 @@ def test_no_trace_stays_alive() -> None:
     with pytest.raises(BoomError):
         funcgrad.grad(EXPLODING["inside jit"])(X)
     assert alive() <= before
+
+
+def test_no_array_stays_alive() -> None:
+    def alive() -> int:
+        gc.collect()
+        return len(jax.live_arrays())
+
+    def fun(x: Any) -> Any:
+        for _ in range(5):
+            x = jnp.tanh(1.1 * x)
+        return jnp.sum(jax.jit(lambda y: jnp.sin(y) * y)(x))
+
+    for _ in range(2):  # what JAX and the table of segments cache is cached now
+        funcgrad.grad(fun)(X)
+    before = alive()
+    funcgrad.grad(fun)(X)
+    assert alive() <= before
+    _, pullback = funcgrad.vjp(fun, X)
+    assert alive() > before  # a pullback does keep values
+    del pullback, _
+    assert alive() <= before
+
+
+def test_threads_do_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_eager, "REMEMBERED", 3)  # so that they also forget segments all the time
+    sizes = [1 + i % 5 for i in range(40)]
+
+    def work(offset: int) -> list[Any]:
+        points = [jnp.full(size, 0.1 * offset, jnp.float32) for size in sizes]
+        return [funcgrad.grad(lambda x: jnp.sum(lax.sin(x) * x))(point) for point in points]
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(1, 5)))
+    for offset, gradients in enumerate(results, 1):
+        value = np.sin(0.1 * offset) + 0.1 * offset * np.cos(0.1 * offset)
+        for size, gradient in zip(sizes, gradients, strict=True):
+            np.testing.assert_allclose(gradient, np.full(size, value), rtol=1e-5)
+
+
+def test_without_jit() -> None:
+    expected = jax.grad(rich)(X)
+    with jax.disable_jit():
+        assert_same(funcgrad.grad(rich)(X), expected)

@@ -16,10 +16,11 @@ import jax
 from jax import lax
 
 from .. import _jaxcompat as compat
+from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
-from .._trace import Options
+from .._tape import Options
 
 
 @dataclass(eq=False, slots=True)
@@ -101,7 +102,7 @@ def _run_forward(choice: Choice, flat: Sequence[Any]) -> tuple[list[Any], list[A
 
     def branch(number: int) -> Callable[..., tuple[list[Any], list[Any]]]:
         body, places = choice.branches[number], choice.places[number]
-        run = compat.jaxpr_function(body.forward)
+        run = jaxprs.jaxpr_function(body.forward)
 
         def forward(*inputs: Any) -> tuple[list[Any], list[Any]]:
             everything = run(*inputs)

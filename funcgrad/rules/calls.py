@@ -13,7 +13,7 @@ from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._reverse import sweep
 from .._staging import Kept, keep, pull_body, stage
-from .._trace import CustomBackward, Options, TangentMap
+from .._tape import CustomBackward, Options, TangentMap
 from ._cases import several, shaped
 
 # --- jit ------------------------------------------------------------------------------------------
@@ -23,20 +23,21 @@ def _jit_forward(
     options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
 ) -> tuple[list[Any], Kept]:
     staged = stage(params["jaxpr"], needed, options)
-    call = params if not staged.residuals else _with_residuals(params, staged)
+    # This step or an earlier one may keep an operand: donating it would delete what the sweep reads.
+    call = params | {"donated_invars": (False,) * len(operands)}
+    if staged.residuals:
+        call |= _with_residuals(params, staged)
     results = p.jit_p.bind(*operands, **call)
     return results[: staged.outputs], keep(staged, operands, results)
 
 
 def _with_residuals(params: dict[str, Any], staged: Any) -> dict[str, Any]:
-    """The parameters of the jit call whose program also returns the residuals."""
+    """The parameters that differ where the program also returns residuals."""
     extra = staged.residuals
-    return params | {
+    return {
         "jaxpr": staged.forward,
         "out_shardings": (*params["out_shardings"], *[compat.UNSPECIFIED] * extra),
         "out_layouts": (*params["out_layouts"], *[None] * extra),
-        # A residual may be an input: donating it would delete what the sweep still reads.
-        "donated_invars": (False,) * len(params["donated_invars"]),
     }
 
 

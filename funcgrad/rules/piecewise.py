@@ -49,7 +49,7 @@ elementwise(
 
 
 def _abs_pullback(ct: Any, _y: Any, x: Any) -> Any:
-    """|x| moves by Re(conj(x) dx) / |x|. At 0 the slope is 1 of a real and 0 of a complex number."""
+    """|x| moves by Re(conj(x) dx) / |x|; at 0 by dx if that is real, and not at all if complex."""
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         return lax.convert_element_type(ct, x.dtype) * lax.conj(lax.sign(x))
     return lax.select(x >= 0, ct, -ct)
@@ -167,7 +167,7 @@ linear(
     cases=[
         unary(
             lambda x: lax.reduce_precision(x, 8, 7), -2, 2, order=1,
-            note="staircase: no numerical oracle",
+            note="no numbers: a staircase",
         )
     ],
 )  # fmt: skip
@@ -186,7 +186,8 @@ linear(
     p.convert_element_type_p, _convert_back, ignores=["new_dtype", "weak_type", "sharding"],
     cases=[
         unary(lambda x: lax.convert_element_type(x, jnp.float32), -2, 2),
-        unary(lambda x: lax.convert_element_type(x, jnp.bfloat16), -2, 2),
+        unary(lambda x: lax.convert_element_type(x, jnp.bfloat16), -2, 2,
+              note="no numbers: a staircase in wider dtypes"),
         unary(lambda x: lax.convert_element_type(x, jnp.complex64), -2, 2, dtypes="fc"),
     ],
 )  # fmt: skip

@@ -16,11 +16,13 @@ import jax
 from jax import lax
 
 from .. import _jaxcompat as compat
+from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import joint, lookup, structured
 from .._reverse import sweep
 from .._staging import once_for
-from .._trace import Options, record
+from .._tape import Options
+from .._trace import record
 from ._cases import several
 
 Rule = Callable[[Any, list[Any]], list[Any]]
@@ -79,11 +81,11 @@ def _saves(policy: Any, equation: Any) -> bool:
 
 def _interpret(body: Any, inputs: Sequence[Any], apply: Rule) -> list[Any]:
     """Evaluate a jaxpr by `apply`; jitted bodies are opened, since a policy looks inside."""
-    jaxpr, consts = compat.open_jaxpr(body)
+    jaxpr, consts = jaxprs.open_jaxpr(body)
     known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *inputs), strict=True))
 
     def read(atom: Any) -> Any:
-        return atom.val if compat.is_literal(atom) else known[atom]
+        return atom.val if jaxprs.is_literal(atom) else known[atom]
 
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
@@ -99,7 +101,7 @@ def _run_and_save(body: Any, policy: Any, inputs: Sequence[Any]) -> tuple[list[A
     saved: list[Any] = []
 
     def apply(equation: Any, operands: list[Any]) -> list[Any]:
-        results = compat.bind_equation(equation, operands)
+        results = jaxprs.bind_equation(equation, operands)
         if _substitutes(policy, equation):
             saved.extend(results)
         return results
@@ -121,7 +123,7 @@ def _replay(
 
     def apply(equation: Any, operands: list[Any]) -> list[Any]:
         if not _substitutes(policy, equation):
-            return compat.bind_equation(equation, operands)
+            return jaxprs.bind_equation(equation, operands)
         results = [next(waiting) for _ in equation.outvars]
         with compat.take_current_trace() as trace, compat.set_current_trace(trace):
             return list(trace.substitute(equation.primitive, operands, equation.params, results))
@@ -164,5 +166,6 @@ def _barrier_transpose(cts: Sequence[Any], _y: Any, *_operands: Any) -> list[Any
 
 joint(
     p.optimization_barrier_p, _barrier_transpose,
-    cases=[several(lambda a, b: lax.optimization_barrier((a, b))[0], (3,), (2,))],
+    cases=[several(lambda a, b: lax.optimization_barrier((a, b)), (3,), (2,)),
+           several(lambda a, b: lax.optimization_barrier((a, b))[0], (3,), (2,))],
 )  # fmt: skip

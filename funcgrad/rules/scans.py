@@ -17,10 +17,11 @@ import jax
 from jax import lax
 
 from .. import _jaxcompat as compat
+from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
-from .._trace import Options
+from .._tape import Options
 
 
 @dataclass(eq=False, slots=True)
@@ -62,7 +63,7 @@ class Loop:
 
 def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Loop:
     closed = params["jaxpr"]
-    consts, carry = compat.scan_counts(params)
+    consts, carry = jaxprs.scan_counts(params)
     shape = (params["reverse"], params["length"], params["unroll"])
     key = ("scan", needed, options, consts, carry, shape)
     loop: Loop = once_for(
@@ -76,9 +77,9 @@ def _build(
 ) -> Loop:
     needed, staged = _settle(closed, needed, options, consts, carry)
     known = [i < consts for i in range(len(needed))]
-    settled = compat.depend_only_on(staged.forward, known)[staged.outputs :]
+    settled = jaxprs.depend_only_on(staged.forward, known)[staged.outputs :]
     places = [i for i, invariant in enumerate(settled) if invariant]
-    invariants = compat.select_outputs(staged.forward, [staged.outputs + i for i in places])
+    invariants = jaxprs.select_outputs(staged.forward, [staged.outputs + i for i in places])
     hoisted = {residual: i for i, residual in enumerate(places)}
     reverse, length, unroll = shape
     return Loop(staged, consts, carry, needed, reverse, length, unroll, hoisted, invariants)
@@ -136,7 +137,7 @@ def _index(loop: Loop, origin: Origin) -> int:
 def _run_forward(loop: Loop, flat: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
     consts, init, xs = loop.parts(flat)
     hoisted = loop.invariants(consts)
-    body = compat.jaxpr_function(loop.staged.forward)
+    body = jaxprs.jaxpr_function(loop.staged.forward)
     outputs = loop.staged.outputs
 
     def step(carry: list[Any], x: list[Any]) -> tuple[list[Any], Any]:

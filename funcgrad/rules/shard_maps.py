@@ -19,7 +19,8 @@ from jax.sharding import PartitionSpec
 from .. import _jaxcompat as compat
 from .._registry import structured
 from .._staging import Origin, Staged, analyse
-from .._trace import Options, record
+from .._tape import Options
+from .._trace import record
 
 
 class Mapping(NamedTuple):

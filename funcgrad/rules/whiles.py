@@ -22,10 +22,11 @@ import numpy as np
 from jax import lax
 
 from .. import _jaxcompat as compat
+from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Staged, once_for, stage
-from .._trace import Options
+from .._tape import Options
 
 MOST = 2**31 - 1  # the longest loop that is counted
 
@@ -44,10 +45,10 @@ class Loop:
     programs: dict[Any, Any] = field(default_factory=dict)
 
     def keep_going(self, consts: Sequence[Any], carry: Sequence[Any]) -> Any:
-        return compat.jaxpr_function(self.condition)(*consts, *carry)[0]
+        return jaxprs.jaxpr_function(self.condition)(*consts, *carry)[0]
 
     def advance(self, consts: Sequence[Any], carry: Sequence[Any]) -> list[Any]:
-        return compat.jaxpr_function(self.body)(*consts, *carry)
+        return jaxprs.jaxpr_function(self.body)(*consts, *carry)
 
 
 class Run(NamedTuple):
@@ -107,8 +108,8 @@ def _run_concretely(
     loop: Loop, asked: Sequence[Any], consts: Sequence[Any], init: Sequence[Any]
 ) -> tuple[list[Any], Run]:
     if "step" not in loop.programs:
-        loop.programs["step"] = jax.jit(compat.jaxpr_function(loop.staged.forward))
-        loop.programs["test"] = jax.jit(compat.jaxpr_function(loop.condition))
+        loop.programs["step"] = jax.jit(jaxprs.jaxpr_function(loop.staged.forward))
+        loop.programs["test"] = jax.jit(jaxprs.jaxpr_function(loop.condition))
     carry, steps, staged = list(init), [], loop.staged
     while bool(loop.programs["test"](*asked, *carry)[0]):
         everything = loop.programs["step"](*consts, *carry)
@@ -255,7 +256,7 @@ def _store(now: Position, state: list[Any], target: Any) -> Position:
 def _reverse_one(loop: Loop, consts: Sequence[Any], now: Position, state: list[Any]) -> Position:
     """Reverse the last iteration, and drop its checkpoint if it was the one before it."""
     inputs = [*consts, *state]
-    everything = compat.jaxpr_function(loop.staged.forward)(*inputs)
+    everything = jaxprs.jaxpr_function(loop.staged.forward)(*inputs)
     values = loop.staged.pick(loop.staged.kept(), inputs, everything)
     sums, flow = _pull_step(loop, values, now.sums, now.flow)
     spent = (now.at[now.top] == now.end - 1) & (now.top > 0)

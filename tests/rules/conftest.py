@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-# Under --import-mode=importlib pytest puts no folder of tests on the path.
-sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("rule_points", "rule_agreement", "rule_numbers")
+for _module in ("rule_points", "rule_agreement", "rule_numbers", "rule_faults"):
+    pytest.register_assert_rewrite(f"tests.rules.{_module}")
 
 
 @pytest.fixture(scope="module", autouse=True)

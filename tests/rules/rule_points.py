@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend.core import primitives
 
-from funcgrad import _transform  # fills the registry
 from funcgrad._registry import Case, Rule, rules
 
 Shape = tuple[int, ...]
@@ -23,29 +23,32 @@ COMPLEX = ("complex64", "complex128")
 WIDE = ("float64", "complex128")
 NARROW = ("float16", "bfloat16")
 
-assert _transform.vjp
-
 
 class Example(NamedTuple):
     """One case of one rule."""
 
     rule: Rule
-    index: int
+    number: int
 
     @property
     def case(self) -> Case:
-        return self.rule.cases[self.index]
+        return self.rule.cases[self.number]
 
     def __str__(self) -> str:
-        return f"{self.rule.primitive.name}-{self.index}"
+        return f"{self.rule.primitive.name}-{self.number}"
 
     def declares(self, word: str) -> bool:
         """Whether the note of the case begins with `word`, such as "constant"."""
-        return self.case.note.startswith(word)
+        return bool(self.case.note.startswith(word))
 
 
+def exists(primitive: Any) -> bool:
+    """Whether this JAX has the primitive; the table also has stand-ins for those of a newer one."""
+    return primitive in published() or "abstract_eval" in vars(primitive)
+
+
+@functools.cache
 def published() -> frozenset[Any]:
-    """The primitives of this JAX; the table also has stand-ins for those of a newer one."""
     return frozenset(
         getattr(module, name)
         for module in (primitives, lax)
@@ -56,8 +59,8 @@ def published() -> frozenset[Any]:
 
 def known_rules() -> list[Rule]:
     """The package's rules for the primitives of this JAX (and not those that a user added)."""
-    known = published()
-    return [rule for rule in rules().values() if rule.primitive in known]
+    ours = [rule for rule in rules().values() if "/rules/" in rule.where]
+    return [rule for rule in ours if exists(rule.primitive)]
 
 
 RULES = known_rules()
@@ -77,31 +80,39 @@ def by_dtype() -> Iterator[tuple[Example, str]]:
 
 
 def main_dtype(case: Case) -> str:
-    """The dtype that the run is about: with the widest numbers that are enabled, real if possible."""
+    """The dtype that the run is about: of the enabled ones the widest, real if possible."""
     names = dtypes_of(case)
     real = [name for name in names if name not in COMPLEX]
     return (real or names)[-1]
 
 
+def main_shapes(case: Case) -> tuple[Shape, ...]:
+    """The largest of a case."""
+    return max(case.shapes, key=_entries)
+
+
+def _entries(shapes: tuple[Shape, ...]) -> int:
+    return sum(map(math.prod, shapes))
+
+
 class Trial(NamedTuple):
-    """In which shapes a case is tried, up to which order, and how much is spent on it."""
+    """In which shapes a case is tried, and up to which order."""
 
     shapes: tuple[Shape, ...]
     order: int
-    thorough: bool
 
 
 def trials(case: Case, dtype: str) -> list[Trial]:
     """What is tried of a case in one dtype.
 
-    What takes time is compiling, so only the dtype that the run is about sees every shape, and only
-    the largest shape sees the second order, which the narrow dtypes do not see at all.
+    What takes time is compiling, so only the dtype that the run is about sees every shape (but
+    those without entries, of which there is nothing but types to compare), and only the largest
+    shape sees the second order, which the narrow dtypes do not see at all.
     """
-    main = max(case.shapes, key=lambda shapes: sum(map(math.prod, shapes)))
-    usual = main_dtype(case)
-    others = [Trial(shapes, 1, False) for shapes in case.shapes if shapes != main]
-    first = Trial(main, 1 if dtype in NARROW else case.order, dtype == usual)
-    return [first, *(others if dtype == usual else [])]
+    main = main_shapes(case)
+    others = [Trial(shapes, 1) for shapes in case.shapes if shapes != main and _entries(shapes)]
+    first = Trial(main, 1 if dtype in NARROW else case.order)
+    return [first, *(others if dtype == main_dtype(case) else [])]
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -144,7 +155,7 @@ def in_kinds(point: Point, types: Kinds) -> Point:
 
 def point_at_kink(example: Example, kink: float, dtype: str) -> Point:
     """The first argument is at a kink in every other entry; nothing is random."""
-    types = kinds(example.case, trials(example.case, dtype)[0].shapes, dtype)
+    types = kinds(example.case, main_shapes(example.case), dtype)
 
     def spread(kind: Any, low: float, high: float) -> Any:
         size = math.prod(kind.shape)

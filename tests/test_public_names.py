@@ -1,0 +1,119 @@
+"""The public names: exactly these, each documented, with an example, and in the README."""
+
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import funcgrad
+
+ROOT = Path(__file__).parents[1]
+NAMES = {
+    "Descent",
+    "FuncgradError",
+    "MissingRuleError",
+    "Step",
+    "Tape",
+    "accumulate_gradients",
+    "descend",
+    "detach",
+    "gd_step",
+    "grad",
+    "gradient_descent",
+    "hessian",
+    "hvp",
+    "inner_product",
+    "jacrev",
+    "merge",
+    "minimize",
+    "models",
+    "partition",
+    "register_vjp",
+    "tape",
+    "tree_sum",
+    "value_and_grad",
+    "vjp",
+}
+
+
+def test_the_public_names_are_exactly_these() -> None:
+    assert set(funcgrad.__all__) == NAMES
+    assert len(funcgrad.__all__) == len(NAMES)
+    assert set(dir(funcgrad)) == NAMES | {"__version__"}
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    source = (ROOT / "funcgrad" / "__init__.py").read_text()
+    exported = re.findall(r"^    from \.\S* import \w+ as (\w+)$", source, re.MULTILINE)
+    assert set(exported) == NAMES
+    assert len(exported) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_name_loads_from_its_home(name: str) -> None:
+    thing = getattr(funcgrad, name)
+    if not isinstance(thing, ModuleType):
+        assert thing.__name__ == name
+        assert thing.__module__.startswith("funcgrad._")
+
+
+def test_another_name_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="module 'funcgrad' has no attribute 'gradient'"):
+        _ = funcgrad.gradient
+
+
+def test_the_version_is_that_of_the_metadata() -> None:
+    metadata = (ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{funcgrad.__version__}"\n' in metadata
+
+
+# --- documentation --------------------------------------------------------------------------------
+
+
+def lacking(thing: Any) -> list[str]:
+    """What the docstring of a public thing lacks."""
+    text = inspect.getdoc(thing) or ""
+    found = [] if len(text.splitlines()) > 2 or isinstance(thing, ModuleType) else ["more"]
+    if not isinstance(thing, ModuleType) and ">>>" not in text:
+        found.append("an example")
+    if inspect.isfunction(thing):
+        taken = inspect.signature(thing).parameters
+        named = [name for name in taken if not re.search(rf"\b{name}\b", text)]
+        found += [f"the argument {name}" for name in named if not _elsewhere(text, name)]
+    return found
+
+
+def _elsewhere(text: str, name: str) -> bool:
+    """Whether a docstring sends the reader to another one that describes the argument."""
+    others = re.findall(r"(?:as for|those of) `(\w+)`", text)
+    return any(re.search(rf"\b{name}\b", inspect.getdoc(getattr(funcgrad, o)) or "") or
+               _elsewhere(inspect.getdoc(getattr(funcgrad, o)) or "", name)
+               for o in others)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_name_is_documented_with_an_example(name: str) -> None:
+    assert not lacking(getattr(funcgrad, name))
+
+
+def test_a_gap_in_a_docstring_is_found() -> None:
+    def bare(x: Any) -> Any:
+        """Return it."""
+        return x
+
+    assert lacking(bare) == ["more", "an example", "the argument x"]
+
+
+def missing_in(text: str) -> set[str]:
+    return {name for name in NAMES if not re.search(rf"\b{name}\b", text)}
+
+
+def test_every_name_is_in_the_readme() -> None:
+    assert not missing_in((ROOT / "README.md").read_text())
+
+
+def test_a_name_that_the_readme_lacks_is_found() -> None:
+    assert missing_in(" ".join(NAMES - {"hvp"}) + " hvpx") == {"hvp"}
