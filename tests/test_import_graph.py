@@ -16,8 +16,9 @@ PACKAGE = "funcgrad"
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
     "_errors", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry", "_trace", "_reverse",
-    "_staging", "rules", "_eager", "_arguments", "_pullback", "_transform", "_jacobian", "_extend", "_steps",
-    "_descent", "_graph", "models", "verify", "train", "bench", "listing", "cli", "__main__", "pytest_plugin",
+    "_staging", "rules", "_eager", "_arguments", "_pullback", "_transform", "_jacobian", "_extend",
+    "_steps", "_descent", "_graph", "models", "verify", "train", "bench", "listing", "cli",
+    "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis"}
 # Modules that import by a computed name, and why.
