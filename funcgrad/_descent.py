@@ -7,7 +7,7 @@ they are; `partition` and `merge` freeze leaves that could.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -163,30 +163,37 @@ def minimize(
     >>> float(run.params)
     2.25
     """
-    check_count("micro_batches", micro_batches, least=1)
-    if steps is not None:
-        check_count("steps", steps)
+    _check_source(data, steps, batches, micro_batches)
     params = as_arrays(params)
     state = init_state(optimizer, params) if state is None else state
     if batches is not None:
-        if data:
-            raise GradientValueError(
-                f"minimize takes data or batches, but was given {len(data)} array(s) and batches; "
-                "put what stays the same into a closure, or into every batch"
-            )
         return _over_batches(
             loss, params, optimizer, state, batches, steps, micro_batches, keep_path, donate
-        )
-    if steps is None:
-        raise GradientValueError(
-            "minimize was given neither steps nor batches; say steps=... for a run over arrays"
         )
     run = _minimize_donating if donate else _minimize
     result: Descent = run(
         loss, optimizer, params, state, data,
-        micro_batches=micro_batches, steps=int(steps), keep_path=bool(keep_path),
+        micro_batches=micro_batches, steps=steps, keep_path=bool(keep_path),
     )  # fmt: skip
     return result
+
+
+def _check_source(
+    data: Sequence[Any], steps: int | None, batches: Iterable[Any] | None, micro_batches: int
+) -> None:
+    """Raise `GradientValueError` unless it is clear how long to run, and over what."""
+    check_count("micro_batches", micro_batches, least=1)
+    if steps is not None:
+        check_count("steps", steps)
+    if batches is not None and data:
+        raise GradientValueError(
+            f"minimize takes data or batches, but was given {len(data)} array(s) and batches; "
+            "put what stays the same into a closure, or into every batch"
+        )
+    if batches is None and steps is None:
+        raise GradientValueError(
+            "minimize was given neither steps nor batches; say steps=... for a run over arrays"
+        )
 
 
 def init_state(optimizer: optax.GradientTransformation, params: PyTree) -> PyTree:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -37,6 +38,7 @@ class Segment(NamedTuple):
 
 
 _PROGRAMS: OrderedDict[Any, Any] = OrderedDict()
+_LOCK = Lock()  # threads may differentiate at the same time
 
 
 def sweep_concrete(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
@@ -124,15 +126,16 @@ def _describe(steps: list[Step], inputs: Any, outputs: Any) -> tuple[Any, list[A
 def _program(segment: Segment) -> Any:
     """The compiled program of a segment that was met before; None at the first meeting."""
     key = segment.key
-    if key not in _PROGRAMS:
-        _PROGRAMS[key] = None
-        if len(_PROGRAMS) > REMEMBERED:
-            _PROGRAMS.popitem(last=False)
-        return None
-    _PROGRAMS.move_to_end(key)
-    if _PROGRAMS[key] is None:
-        _PROGRAMS[key] = _compile(segment)
-    return _PROGRAMS[key]
+    with _LOCK:
+        if key not in _PROGRAMS:
+            _PROGRAMS[key] = None
+            if len(_PROGRAMS) > REMEMBERED:
+                _PROGRAMS.popitem(last=False)
+            return None
+        _PROGRAMS.move_to_end(key)
+        if _PROGRAMS[key] is None:
+            _PROGRAMS[key] = _compile(segment)
+        return _PROGRAMS[key]
 
 
 def _compile(segment: Segment) -> Any:

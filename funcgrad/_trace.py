@@ -51,9 +51,8 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def variable(self, value: Any, aval: Any) -> TapeTracer:
         """A new value that requires a gradient."""
-        slot = self.slots
-        self.slots = slot + 1
-        return TapeTracer(self, value, slot, aval)
+        self.slots += 1
+        return TapeTracer(self, value, self.slots - 1, aval)
 
     def slot_of(self, value: Any) -> Slot | None:
         return value.slot if type(value) is TapeTracer and value._trace is self else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 import funcgrad
-from funcgrad.rules.whiles import binomial_table, evaluations, split
+from funcgrad.rules._binomial import binomial_table, evaluations, split
 from tests.comparing import assert_close, temporary_bytes
 
 X = jnp.array([0.3, 0.7])
