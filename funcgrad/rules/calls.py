@@ -23,7 +23,7 @@ def _jit_forward(
     options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
 ) -> tuple[list[Any], Kept]:
     staged = stage(params["jaxpr"], needed, options)
-    # This step or an earlier one may keep an operand: donating it would delete what the sweep reads.
+    # A step may keep an operand: donating it would delete what the sweep reads.
     call = params | {"donated_invars": (False,) * len(operands)}
     if staged.residuals:
         call |= _with_residuals(params, staged)
