@@ -150,7 +150,7 @@ def _sign_pullback(ct: Any, y: Any, x: Any) -> Any:
 
 general(
     p.sign_p, _sign_pullback,
-    cases=[unary(lax.sign, 0.3, 3, dtypes="c"),
+    cases=[unary(lax.sign, 0.3, 3, dtypes="c", order=0, note="JAX takes the phase for constant"),
            unary(lax.sign, 0.3, 3, kinks=(0.0,), note="constant")],
 )  # fmt: skip
 

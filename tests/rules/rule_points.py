@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend.core import primitives
 
+import funcgrad.rules  # noqa: F401 -- fills the table
 from funcgrad._registry import Case, Rule, rules
 
 Shape = tuple[int, ...]
