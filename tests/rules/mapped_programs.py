@@ -57,7 +57,10 @@ def difference(loss: Any, order: int) -> float:
         first = module.grad(loss, (0, 1))
         if order == 1:
             return jax.jit(first)(X, W)
-        total = lambda x, w: sum(jnp.sum(jnp.sin(g)) for g in first(x, w))  # noqa: E731 -- short
+
+        def total(x: Any, w: Any) -> Any:
+            return sum(jnp.sum(jnp.sin(g)) for g in first(x, w))
+
         return jax.jit(module.grad(total, (0, 1)))(X, W)
 
     pairs = zip(gradients(funcgrad), gradients(jax), strict=True)

@@ -73,7 +73,12 @@ def agrees_at_kinks(example: Example) -> bool:
 # --- every operand of every rule ------------------------------------------------------------------
 
 
-WITH_CASES = [rule for rule in RULES if any(case.order > 0 for case in rule.cases)]
+# Where JAX has no derivative to compare with, the numerical oracle decides instead.
+WITH_CASES = [
+    rule
+    for rule in RULES
+    if any(case.order > 0 and "constant" not in case.note for case in rule.cases)
+]
 
 
 def _name(value: Any) -> str:
