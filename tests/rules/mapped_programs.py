@@ -56,12 +56,14 @@ def difference(loss: Any, order: int) -> float:
     def gradients(module: Any) -> Any:
         first = module.grad(loss, (0, 1))
         if order == 1:
-            return jax.jit(first)(X, W)
+            compiled: Any = jax.jit(first)
+            return compiled(X, W)
 
         def total(x: Any, w: Any) -> Any:
             return sum(jnp.sum(jnp.sin(g)) for g in first(x, w))
 
-        return jax.jit(module.grad(total, (0, 1)))(X, W)
+        second: Any = jax.jit(module.grad(total, (0, 1)))
+        return second(X, W)
 
     pairs = zip(gradients(funcgrad), gradients(jax), strict=True)
     return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
@@ -76,7 +78,7 @@ def main() -> None:
         mean = mapped(lambda x, w: lax.pmean(jnp.sum(jnp.sin(x) * w), "i"), typed, copied=True)
         found[f"copied output, {kind}"] = difference(mean, 1)
         found[f"second order, {kind}"] = difference(mapped(BODIES["psum"], typed), 2)
-    summed = jax.vmap(lambda x, w: x * lax.psum(jnp.sin(x) * w, "b"), (0, None), axis_name="b")
+    summed: Any = jax.vmap(lambda x, w: x * lax.psum(jnp.sin(x) * w, "b"), (0, None), axis_name="b")
     found["psum under vmap"] = difference(lambda x, w: jnp.sum(summed(x, jnp.sum(w)) * X), 1)
     print(json.dumps(found))
 
