@@ -21,18 +21,21 @@ from jax._src import tree_util as _tree_util
 from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
 from jax._src.core import get_referent as _get_referent
-from jax._src.core import pvary_p as _pvary_p
 from jax._src.core import to_concrete_value as _to_concrete_value
-from jax._src.lax import parallel as _parallel
 from jax._src.lax.lax import _convert_element_type
-from jax._src.shard_map import shard_map_p as _shard_map_p
 from jax._src.source_info_util import is_user_filename as _is_user_filename
 from jax._src.source_info_util import user_frame as _user_frame
+from jax._src.state.discharge import discharge_state as _discharge_state
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
 from jax.extend import source_info_util
+from jax.ref import AbstractRef as _AbstractRef
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-Primitive = extend_core.Primitive
+from ._jaxprimitives import Primitive as Primitive
+from ._jaxprimitives import primitive_homes as primitive_homes
+from ._jaxprimitives import primitives as primitives
+
 Aval = core.AbstractValue
 # JAX publishes both classes; their type parameters exist on one line only.
 Trace: Any = core.Trace
@@ -45,25 +48,6 @@ set_current_trace = cast(
 )
 take_current_trace = cast(Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace)
 current_source = source_info_util.current
-
-
-class _Primitives:
-    """JAX's published primitives, where one that this JAX lacks is a stand-in never bound.
-
-    A rule may then be declared for a primitive of either supported line without a version test.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        found = getattr(extend_core.primitives, name, None) or getattr(jax.lax, name, None)
-        if found is None:
-            found = Primitive(name.removesuffix("_p"))
-        setattr(self, name, found)
-        return found
-
-
-primitives = _Primitives()
 
 
 class Opaque:
@@ -90,13 +74,6 @@ jax.tree_util.register_pytree_node(Opaque, lambda opaque: ((), opaque), lambda o
 # --- types of values ------------------------------------------------------------------------------
 
 
-psum_invariant_p: Any = _parallel.psum_invariant_p
-all_gather_invariant_p: Any = _parallel.all_gather_invariant_p
-reduce_scatter_p: Any = _parallel.reduce_scatter_p
-pvary_p: Any = _pvary_p
-shard_map_p: Any = _shard_map_p
-
-
 def typeof(value: Any) -> Any:
     """The abstract value: shape, dtype, weak type, sharding and varying axes."""
     return jax.typeof(value)
@@ -110,6 +87,17 @@ def tangent_type(aval: Any) -> Any:
 def cotangent_type(aval: Any) -> Any:
     """The type of a cotangent of `aval`; it differs from the tangent's only in its sharding."""
     return aval.to_ct_aval()
+
+
+def explicit_sharding(aval: Any, order: Sequence[int] | None = None) -> Any:
+    """The sharding of a cotangent of `aval`, its axes in some order; None where none is typed."""
+    sharding = cotangent_type(aval).sharding
+    if AxisType.Explicit not in sharding.mesh.axis_types:
+        return None
+    spec = sharding.spec
+    axes = range(aval.ndim) if order is None else order
+    parts = PartitionSpec(*(spec[i] for i in axes), unreduced=spec.unreduced, reduced=spec.reduced)
+    return NamedSharding(sharding.mesh, parts)
 
 
 def strengthen(aval: Any) -> Any:
@@ -235,6 +223,16 @@ def run_custom_backward(bwd: Any, residuals: Sequence[Any], cotangents: Sequence
 def sum_over(value: Any, axes: Sequence[int]) -> Any:
     """The sum over some axes, as the one primitive that it is."""
     return primitives.reduce_sum_p.bind(value, axes=tuple(axes), out_sharding=None)
+
+
+def reference_type(aval: Any, params: dict[str, Any]) -> Any:
+    """The type of a reference to a value."""
+    return _AbstractRef(aval, params.get("memory_space"), params.get("kind"))
+
+
+def discharge_references(closed: Any, chosen: Sequence[bool]) -> Any:
+    """A jaxpr without the chosen references: contents come in, and go out as further outputs."""
+    return _discharge_state(closed, should_discharge=list(chosen), lower=False)
 
 
 def map_shards(

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import jax
 from jax import core
 from jax.extend import core as extend_core
 from jax.interpreters import partial_eval
 
+from . import _jaxcompat as compat
 from ._jaxcompat import primitives
 
 
 def open_jaxpr(closed: Any) -> tuple[Any, list[Any]]:
     """The jaxpr and its constants, on lines with and without a separate class for the pair."""
     return getattr(closed, "jaxpr", closed), list(getattr(closed, "consts", ()))
+
+
+def close(jaxpr: Any) -> Any:
+    """A jaxpr without constants as a closed one, where the line of JAX has a class for the pair."""
+    return jaxpr if hasattr(jaxpr, "consts") else vars(extend_core)["ClosedJaxpr"](jaxpr, ())
 
 
 def jaxpr_function(closed: Any) -> Callable[..., list[Any]]:
@@ -41,9 +48,25 @@ def is_literal(atom: Any) -> bool:
     return isinstance(atom, extend_core.Literal)
 
 
-def carries_program(equation: Any) -> bool:
-    """Whether binding an equation takes more than its primitive, operands and parameters."""
-    return "call_jaxpr" in equation.params
+def has_programs(closed: Any) -> bool:
+    """Whether binding some equation takes more than its primitive, operands and parameters."""
+    return any("call_jaxpr" in equation.params for equation in open_jaxpr(closed)[0].eqns)
+
+
+def evaluate(closed: Any, args: Sequence[Any], process: Callable[..., Any]) -> list[Any]:
+    """Run a jaxpr with a function that applies a primitive to operands and parameters."""
+    jaxpr, consts = open_jaxpr(closed)
+    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
+
+    def read(atom: Any) -> Any:
+        return atom.val if is_literal(atom) else known[atom]
+
+    for equation in jaxpr.eqns:
+        results = process(equation.primitive, [read(a) for a in equation.invars], equation.params)
+        if not equation.primitive.multiple_results:
+            results = [results]
+        known.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
 
 
 def used_inputs(closed: Any) -> tuple[bool, ...]:
@@ -51,6 +74,21 @@ def used_inputs(closed: Any) -> tuple[bool, ...]:
     jaxpr, _ = open_jaxpr(closed)
     _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
     return tuple(used[len(used) - len(jaxpr.invars) :])
+
+
+def discharged(
+    primitive: Any, args: Sequence[Any], params: dict[str, Any], chosen: Sequence[bool]
+) -> Any:
+    """The jaxpr of one primitive, where the chosen references are values: contents in and out.
+
+    The new contents are its last outputs, in the order of the references.
+    """
+
+    def once(*values: Any) -> list[Any]:
+        results = primitive.bind(*values, **params)
+        return list(results) if primitive.multiple_results else [results]
+
+    return compat.discharge_references(jax.make_jaxpr(once)(*args), chosen)
 
 
 def scan_counts(params: dict[str, Any]) -> tuple[int, int]:

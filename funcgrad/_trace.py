@@ -12,6 +12,7 @@ from typing import Any
 
 from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
+from . import _references as references
 from ._registry import Plan, check_params, lookup, missing_rule, plan
 from ._tape import CustomBackward, Options, Slot, Step, TangentMap, Tape
 
@@ -54,6 +55,10 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         self.slots += 1
         return TapeTracer(self, value, self.slots - 1, aval)
 
+    def reference(self, cell: Any, aval: Any) -> TapeTracer:
+        """A mutable reference; see `_references`."""
+        return TapeTracer(self, cell, references.SLOT, aval)
+
     def slot_of(self, value: Any) -> Slot | None:
         return value.slot if type(value) is TapeTracer and value._trace is self else None
 
@@ -80,16 +85,23 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
     def process_primitive(self, primitive: Any, args: Sequence[Any], params: Any, /) -> Any:
         primals, reads = self.split(args)
         needed = tuple([slot is not None for slot in reads])
+        if references.SLOT in reads or primitive in references.CREATING:
+            return references.process(self, primitive, args, params, reads)
         if True not in needed:
             with compat.set_current_trace(self.parent):
                 return primitive.bind(*primals, **params)
         body = jaxprs.inlined_body(primitive, params)
         if body is not None:
             return self.inline(body, args)
+        return self._apply_rule(primitive, args, params, primals, reads, needed)
+
+    def _apply_rule(
+        self, primitive: Any, args: Any, params: Any, primals: Any, reads: Any, needed: Any
+    ) -> Any:
         with compat.set_current_trace(self.parent):
             rule = lookup(primitive)
             if rule is None:
-                raise missing_rule(primitive, args)
+                raise references.refusal(primitive, args) or missing_rule(primitive, args)
             if rule.family == "none":
                 return primitive.bind(*primals, **params)
             if rule.forward is None:
@@ -104,6 +116,10 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         if primitive.multiple_results:
             return self.record(primitive, params, primals, reads, list(results), how, body)
         return self.record(primitive, params, primals, reads, [results], how, body)[0]
+
+    def process_call(self, _primitive: Any, function: Any, tracers: Any, _params: Any, /) -> Any:
+        with compat.set_current_trace(self):
+            return function.call_wrapped(*tracers)
 
     def process_custom_jvp_call(
         self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, *, symbolic_zeros: bool
@@ -168,22 +184,10 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def inline(self, body: Any, args: Sequence[Any]) -> list[Any]:
         """Run a jaxpr equation by equation; far lighter than JAX's own interpreter."""
-        jaxpr, consts = jaxprs.open_jaxpr(body)
-        if any(jaxprs.carries_program(equation) for equation in jaxpr.eqns):
+        if jaxprs.has_programs(body):
             with compat.set_current_trace(self):
                 return jaxprs.jaxpr_function(body)(*args)
-        known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
-
-        def read(atom: Any) -> Any:
-            return atom.val if jaxprs.is_literal(atom) else known[atom]
-
-        for equation in jaxpr.eqns:
-            operands = [read(atom) for atom in equation.invars]
-            results = self.process_primitive(equation.primitive, operands, equation.params)
-            if not equation.primitive.multiple_results:
-                results = [results]
-            known.update(zip(equation.outvars, results, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+        return jaxprs.evaluate(body, args, self.process_primitive)
 
     def substitute(
         self, primitive: Any, args: Sequence[Any], params: Any, results: list[Any]
@@ -200,15 +204,9 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
     # --- recording ---
 
     def record(
-        self,
-        primitive: Any,
-        params: dict[str, Any],
-        primals: Sequence[Any],
-        reads: tuple[Slot | None, ...],
-        results: list[Any],
-        how: Plan,
-        body: Any,
-    ) -> list[Any]:
+        self, primitive: Any, params: dict[str, Any], primals: Sequence[Any],
+        reads: tuple[Slot | None, ...], results: list[Any], how: Plan, body: Any,
+    ) -> list[Any]:  # fmt: skip
         """Append a step and wrap those of its results that carry a gradient."""
         keep_all = self.options.keep_values
         avals = [compat.typeof(result) for result in results]
@@ -291,6 +289,7 @@ def record(
         with compat.set_current_trace(trace):
             leaving = list(function(*entering))
         results, slots = trace.split(leaving)
+        references.refuse_outputs(slots)
         inputs = tuple(trace.slot_of(value) for value in entering)
         types = tuple(compat.typeof(result) for result in results)
         tape = Tape(tuple(trace.steps), inputs, slots, avals, types)

@@ -29,6 +29,20 @@ GUARDED: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
         lambda x: jnp.sum(jnp.sqrt(x) ** 3),
         [0, 1.5 * 0.5**0.5, 3],
     ),
+    "a power": (
+        lambda x: jnp.sum(jnp.where(x > 0, x**0.3, 0.0)),
+        [0, 0.3 * 0.5**-0.7, 0.3 * 4**-0.7],
+    ),
+    "an angle": (
+        lambda x: jnp.sum(jnp.where(x < 1, x, jnp.arccos(jnp.minimum(x, 1.0)))),
+        [1, 1, 0],
+    ),
+    "a norm at zero": (lambda x: jnp.linalg.norm(0 * x) + jnp.sum(x), [1, 1, 1]),
+    "the square of a norm at zero": (lambda x: jnp.linalg.norm(0 * x) ** 2 + jnp.sum(x), [1, 1, 1]),
+    "a masked logarithm of probabilities": (
+        lambda x: jnp.sum(jnp.where(x > 0, x * jnp.log(x), 0.0)),
+        [0, 1 + np.log(0.5), 1 + np.log(4)],
+    ),
 }
 
 

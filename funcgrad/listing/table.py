@@ -18,7 +18,12 @@ from .._registry import Rule, rules
 
 # Primitives that JAX's tables mention and that no user's program binds to be differentiated, each
 # with the reason why it needs no rule here.
+_CELL = "references are replaced by what they hold while a tape is recorded"
+_LOG = "a channel in which JAX's library logs, without a differentiable value"
 INTERNAL = {
+    **dict.fromkeys(["new_ref", "empty_ref", "free_ref", "freeze", "get", "swap"], _CELL),
+    **dict.fromkeys(["addupdate", "accum_grad_in_ref"], _CELL),
+    **dict.fromkeys(["new_box", "box_get", "box_set", "new_log", "log_read", "log_extend"], _LOG),
     "custom_lin": "what JAX's forward mode makes of a custom_vjp call, which is recorded as such",
     "call": "a call that JAX evaluates before a user's trace sees it",
     "closed_call": "likewise",

@@ -35,8 +35,8 @@ def _psum_transpose(ct: Any, _y: Any, _x: Any, *, axes: Any, axis_index_groups: 
 
 
 linear(p.psum_p, _psum_transpose)
-linear(compat.psum_invariant_p, lambda ct, _y, _x, *, axes: _varying(ct, axes))
-linear(compat.pvary_p, lambda ct, _y, _x, *, axes: lax.psum(ct, axes))
+linear(p.psum_invariant_p, lambda ct, _y, _x, *, axes: _varying(ct, axes))
+linear(p.pvary_p, lambda ct, _y, _x, *, axes: lax.psum(ct, axes))
 
 
 def _all_gather_transpose(
@@ -82,8 +82,8 @@ def _all_to_all_transpose(
 
 
 linear(p.all_gather_p, _all_gather_transpose, ignores=["axis_size"])
-linear(compat.all_gather_invariant_p, _all_gather_invariant_transpose, ignores=["axis_size"])
-linear(compat.reduce_scatter_p, _reduce_scatter_transpose, ignores=["axis_size"])
+linear(p.all_gather_invariant_p, _all_gather_invariant_transpose, ignores=["axis_size"])
+linear(p.reduce_scatter_p, _reduce_scatter_transpose, ignores=["axis_size"])
 linear(p.all_to_all_p, _all_to_all_transpose)
 linear(
     p.ppermute_p, lambda ct, _y, _x, *, axis_name, perm: lax.ppermute(

@@ -7,8 +7,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import general
+from .._reverse import type_of
 from ._cases import at_least_single, several
 
 # dot_general(a, b) has the axes: batch, free axes of a, free axes of b. With C the cotangent,
@@ -38,9 +40,12 @@ def _pull(
     start = len(batch) + (len(free) if first else 0)
     summed = tuple(range(start, start + len(other_free)))
     dims = ((summed, tuple(other_free)), (tuple(range(len(batch))), tuple(other_batch)))
-    product = lax.dot_general(ct, other, dims, precision=precision, preferred_element_type=ct.dtype)
     order = sorted(range(len(contracted)), key=other_contracted.__getitem__)
     came = [*batch, *free, *(contracted[i] for i in order)]
+    product = lax.dot_general(
+        ct, other, dims, precision=precision, preferred_element_type=ct.dtype,
+        out_sharding=compat.explicit_sharding(type_of(mine), came),
+    )  # fmt: skip
     placed = lax.transpose(product, sorted(range(mine.ndim), key=came.__getitem__))
     return placed if placed.dtype == mine.dtype else _narrow(placed, mine.dtype)
 

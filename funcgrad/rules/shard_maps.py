@@ -17,6 +17,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 
 from .. import _jaxcompat as compat
+from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Origin, Staged, analyse
 from .._tape import Options
@@ -65,7 +66,7 @@ def _forward(
         found.update(staged=staged, specs=specs, types=[compat.typeof(v) for v in values])
         return [*results, *stacks], [*found["out_specs"], *specs]
 
-    results = compat.map_shards(trace, compat.shard_map_p, on_device, operands, call)
+    results = compat.map_shards(trace, p.shard_map_p, on_device, operands, call)
     staged: Staged = found["staged"]
     mapping = Mapping(
         staged, needed, call["mesh"], frozenset(axes), typed, tuple(call["in_specs"]),
@@ -145,4 +146,4 @@ def residual_spec(value: Any, axes: frozenset[Any], typed: bool) -> Any:
     return PartitionSpec(tuple(sorted(differing)) or None)
 
 
-structured(compat.shard_map_p, _forward, _backward)
+structured(p.shard_map_p, _forward, _backward)
