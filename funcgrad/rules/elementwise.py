@@ -81,7 +81,7 @@ elementwise(p.sqrt_p, lambda y, _x: Over(2 * y), ignores=["accuracy"],
             cases=[unary(lax.sqrt, 0.1, 9, dtypes="fc")])  # fmt: skip
 elementwise(p.rsqrt_p, lambda y, x: -0.5 * y / x, ignores=["accuracy"],
             cases=[unary(lax.rsqrt, 0.1, 9, dtypes="fc")])  # fmt: skip
-elementwise(p.cbrt_p, lambda y, x: y / (3 * x), ignores=["accuracy"],
+elementwise(p.cbrt_p, lambda y, x: y / x * (1 / 3), ignores=["accuracy"],
             cases=[unary(lax.cbrt, 0.1, 9), unary(lax.cbrt, -9, -0.1)])  # fmt: skip
 elementwise(p.one_minus_square_p, lambda _y, x: -2 * x,
             cases=[unary(p.one_minus_square_p.bind, -3, 3, dtypes="fc")])  # fmt: skip
@@ -144,11 +144,11 @@ elementwise(p.exp_p, lambda y, _x: y, ignores=["accuracy"],
             cases=[unary(lax.exp, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.exp2_p, lambda y, _x: y * _LN2, ignores=["accuracy"],
             cases=[unary(lax.exp2, -3, 3, dtypes="fc")])  # fmt: skip
-elementwise(p.expm1_p, lambda y, _x: y + 1, ignores=["accuracy"],
+elementwise(p.expm1_p, lambda _y, x: lax.exp(x), ignores=["accuracy"],
             cases=[unary(lax.expm1, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.log_p, lambda _y, x: Over(x), ignores=["accuracy"],
             cases=[unary(lax.log, 0.1, 9, dtypes="fc")])  # fmt: skip
-elementwise(p.log2_p, lambda _y, x: Over(x * _LN2), ignores=["accuracy"],
+elementwise(p.log2_p, lambda _y, x: (1 / _LN2) / x, ignores=["accuracy"],
             cases=[unary(jnp.log2, 0.1, 9)])  # fmt: skip
 elementwise(p.log1p_p, lambda _y, x: Over(x + 1), ignores=["accuracy"],
             cases=[unary(lax.log1p, -0.8, 9, dtypes="fc")])  # fmt: skip
@@ -182,13 +182,33 @@ elementwise(p.acos_p, lambda _y, x: -lax.rsqrt((1 - x) * (1 + x)), ignores=["acc
             cases=[unary(lax.acos, -0.8, 0.8, dtypes="fc")])  # fmt: skip
 elementwise(p.atan_p, lambda _y, x: Over(1 + x * x), ignores=["accuracy"],
             cases=[unary(lax.atan, -3, 3, dtypes="fc")])  # fmt: skip
+
+
+def _over_square_norm(x: Any, other: Any) -> Any:
+    """x / (x^2 + other^2) by the ratio of the two: the squares may overflow or underflow."""
+    larger = abs(x) >= abs(other)
+    size = jnp.where(larger, x, other)
+    ratio = jnp.where(larger, other, x) / size
+    return jnp.where(larger, 1, ratio) / size / (1 + ratio * ratio)
+
+
 elementwise(
     p.atan2_p,
-    lambda _y, a, b: b / (a * a + b * b),
-    lambda _y, a, b: -a / (a * a + b * b),
+    lambda _y, a, b: _over_square_norm(b, a),
+    lambda _y, a, b: -_over_square_norm(a, b),
     cases=[binary(lax.atan2, (-3, 3), (0.3, 3)), binary(lax.atan2, (0.3, 3), (-3, 3))],
 )
-elementwise(p.asinh_p, lambda _y, x: lax.rsqrt(x * x + 1), ignores=["accuracy"],
+
+
+def _asinh_slope(x: Any) -> Any:
+    """1 / sqrt(x^2 + 1); of real numbers whose square could overflow 1 / |x|, to all digits."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return lax.rsqrt(x * x + 1)
+    far = abs(x) > 2.0 ** (7 * x.dtype.itemsize // 2)
+    return jnp.where(far, 1 / abs(jnp.where(far, x, 1)), lax.rsqrt(x * x + 1))
+
+
+elementwise(p.asinh_p, lambda _y, x: _asinh_slope(x), ignores=["accuracy"],
             cases=[unary(lax.asinh, -3, 3, dtypes="fc")])  # fmt: skip
 # two roots and not the root of the product: the branch of a complex root is right only so
 elementwise(p.acosh_p, lambda _y, x: lax.rsqrt(x - 1) * lax.rsqrt(x + 1), ignores=["accuracy"],
