@@ -1,17 +1,36 @@
 """The VJP rules, one module for each family; importing this package fills the registry."""
 
 from . import branches as branches
+from . import callbacks as callbacks
 from . import calls as calls
 from . import collectives as collectives
+from . import convolution as convolution
+from . import cumulative as cumulative
+from . import decompositions as decompositions
+from . import eigenvectors as eigenvectors
 from . import elementwise as elementwise
+from . import fft as fft
+from . import hijax as hijax
 from . import indexing as indexing
 from . import linalg as linalg
+from . import linear_solve as linear_solve
 from . import nondifferentiable as nondifferentiable
 from . import piecewise as piecewise
+from . import placement as placement
+from . import programs as programs
+from . import ragged as ragged
+from . import random as random
+from . import reduce as reduce
 from . import reductions as reductions
 from . import remat as remat
 from . import scans as scans
+from . import scatter as scatter
 from . import shape as shape
 from . import shard_maps as shard_maps
+from . import solves as solves
+from . import sorting as sorting
 from . import special as special
+from . import spectra as spectra
 from . import whiles as whiles
+from . import window_programs as window_programs
+from . import windows as windows

@@ -1,8 +1,9 @@
 """Short forms for the cases in which rules declare the calls that exercise them.
 
 The note of a case says why it is as it is. If it begins with "constant", the gradient is zero
-everywhere; if it begins with "no numbers", numerical derivatives cannot check it. An order of 0
-says that JAX has no gradient to compare with, or a wrong one.
+everywhere; if with "no numbers", numerical derivatives cannot check it; if with "newer JAX", the
+older line reaches other primitives. An order of 0 says that JAX has no gradient to compare with, or
+a wrong one.
 """
 
 from __future__ import annotations
