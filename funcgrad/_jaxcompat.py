@@ -25,6 +25,7 @@ from jax._src.core import to_concrete_value as _to_concrete_value
 from jax._src.lax.lax import _convert_element_type
 from jax._src.source_info_util import is_user_filename as _is_user_filename
 from jax._src.source_info_util import user_frame as _user_frame
+from jax._src.source_info_util import user_frames as _user_frames
 from jax._src.state.discharge import discharge_state as _discharge_state
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
@@ -35,6 +36,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ._jaxprimitives import Primitive as Primitive
 from ._jaxprimitives import primitive_homes as primitive_homes
 from ._jaxprimitives import primitives as primitives
+from ._opaque import Opaque as Opaque
 
 Aval = core.AbstractValue
 # JAX publishes both classes; their type parameters exist on one line only.
@@ -48,27 +50,6 @@ set_current_trace = cast(
 )
 take_current_trace = cast(Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace)
 current_source = source_info_util.current
-
-
-class Opaque:
-    """A value that a pytree carries in its structure and not as a leaf; compared by content."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Opaque) and self.value == other.value
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __repr__(self) -> str:
-        return f"Opaque({self.value!r})"
-
-
-jax.tree_util.register_pytree_node(Opaque, lambda opaque: ((), opaque), lambda opaque, _: opaque)
 
 
 # --- types of values ------------------------------------------------------------------------------
@@ -91,13 +72,12 @@ def cotangent_type(aval: Any) -> Any:
 
 def explicit_sharding(aval: Any, order: Sequence[int] | None = None) -> Any:
     """The sharding of a cotangent of `aval`, its axes in some order; None where none is typed."""
-    sharding = cotangent_type(aval).sharding
-    if AxisType.Explicit not in sharding.mesh.axis_types:
+    if AxisType.Explicit not in aval.sharding.mesh.axis_types:
         return None
-    spec = sharding.spec
-    axes = range(aval.ndim) if order is None else order
-    parts = PartitionSpec(*(spec[i] for i in axes), unreduced=spec.unreduced, reduced=spec.reduced)
-    return NamedSharding(sharding.mesh, parts)
+    spec = cotangent_type(aval).sharding.spec
+    parts = [spec.partitions[i] for i in order or range(aval.ndim)]
+    whole = PartitionSpec(*parts, unreduced=spec.unreduced, reduced=spec.reduced)
+    return NamedSharding(aval.sharding.mesh, whole)
 
 
 def strengthen(aval: Any) -> Any:
@@ -112,7 +92,15 @@ def is_inexact(aval: Any) -> bool:
 
 
 @cache  # asked at every step, and not cheap
+def is_extended(dtype: Any) -> bool:
+    """Whether a dtype is one that JAX adds to numpy's: of keys, of scaled narrow numbers."""
+    return bool(jax.numpy.issubdtype(dtype, dtypes.extended))
+
+
+@cache
 def _is_inexact_dtype(dtype: Any) -> bool:
+    if is_extended(dtype):  # such a dtype names that of its tangents
+        return bool(tangent_type(core.ShapedArray((), dtype)).dtype != FLOAT0)
     return bool(jax.numpy.issubdtype(dtype, np.inexact))
 
 
@@ -129,6 +117,11 @@ def zeros(aval: Any) -> Any:
 def varying_axes(aval: Any) -> frozenset[Any]:
     """The mesh axes of an enclosing `shard_map` over which values of this type differ."""
     return frozenset(aval.mat.varying)
+
+
+def deferred_sums(aval: Any) -> dict[str, frozenset[Any]]:
+    """The mesh axes over which values of this type are summands, or their cotangents are."""
+    return {"unreduced": frozenset(aval.mat.unreduced), "reduced": frozenset(aval.mat.reduced)}
 
 
 def as_array(value: Any) -> Any:
@@ -266,6 +259,22 @@ def source_line(source: Any) -> str | None:
     """`file.py:17` of the user's code behind a recorded source, if it is known."""
     frame = _user_frame(getattr(source, "traceback", source))
     return None if frame is None else f"{frame.file_name}:{frame.start_line}"
+
+
+def source_frames(source: Any) -> tuple[Any, ...]:
+    """The frames of the user's and of libraries' code behind a recorded source, innermost first.
+
+    Each has `file_name`, `function_name`, and the place of the call: `start_line`, `start_column`,
+    `end_line`, `end_column`.
+    """
+    return tuple(_user_frames(getattr(source, "traceback", None)))
+
+
+def scopes(source: Any) -> tuple[str, ...]:
+    """The names of the scopes (`jax.named_scope`) around a recorded source, outermost first."""
+    stack = getattr(source, "name_stack", None)
+    names = (getattr(entry, "name", None) for entry in getattr(stack, "stack", ()))
+    return tuple(part for name in names if name for part in str(name).split("/"))
 
 
 def stack_line() -> str | None:

@@ -133,14 +133,12 @@ def times_partial(cotangent: Any, partial: Any, strong_zeros: bool = False) -> A
     """The product of a cotangent and an elementwise partial: the one place where it is formed."""
     if isinstance(partial, int):
         return cotangent if partial == 1 else lax.neg(cotangent)
-    if isinstance(partial, Over):
-        product = lax.div(cotangent, partial.denominator)
-        vanishing = jnp.isinf(partial.denominator)
-    else:
-        product = lax.mul(cotangent, partial)
-        vanishing = partial == 0
+    quotient = isinstance(partial, Over)
+    divisor = partial.denominator if quotient else partial
+    product = lax.div(cotangent, divisor) if quotient else lax.mul(cotangent, divisor)
     if not strong_zeros:
         return product
+    vanishing = jnp.isinf(divisor) if quotient else divisor == 0
     return jnp.where((cotangent == 0) | vanishing, jnp.zeros((), product.dtype), product)
 
 
@@ -153,6 +151,9 @@ def _fit(step: Step, operand: int, cotangent: Any) -> Any:
     if cotangent is None:
         return None
     kind = type_of(step.operands[operand])
+    if cotangent.shape == kind.shape and cotangent.dtype == kind.dtype:
+        return cotangent
+    kind = compat.cotangent_type(kind)  # of another dtype, where the operand's is extended
     if cotangent.shape == kind.shape and cotangent.dtype == kind.dtype:
         return cotangent
     if kind.ndim in {0, cotangent.ndim}:

@@ -75,6 +75,8 @@ def inner_product(left: PyTree, right: PyTree) -> jax.Array:
 
 def add_cotangents(left: Any, right: Any) -> Any:
     """The sum of two cotangents of one value; a float0 holds nothing and stays as it is."""
+    if compat.is_extended(left.dtype):  # which has an addition of its own
+        return compat.primitives.add_jaxvals_p.bind(left, right)
     return left if compat.is_float0(left) else lax.add(left, right)
 
 

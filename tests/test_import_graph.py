@@ -15,10 +15,11 @@ PACKAGE = "funcgrad"
 
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
-    "_errors", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
-    "_references", "_trace", "_reverse", "_staging", "rules", "_eager", "_arguments", "_pullback",
-    "_transform", "_jacobian", "_extend", "_steps", "_descent", "_graph", "models", "verify",
-    "train", "bench", "listing", "cli", "__main__", "pytest_plugin",
+    "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
+    "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
+    "_pullback", "_transform", "_jacobian", "_extend", "_steps", "_descent", "_target", "_graph",
+    "_diagnosis", "models", "verify", "train", "bench", "listing", "show", "cli", "__main__",
+    "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis"}
 # Modules that import by a computed name, and why.
@@ -26,6 +27,8 @@ DYNAMIC = {
     "funcgrad": "public names load on first use",
     "funcgrad._jaxcompat": "a module that one supported line of JAX lacks",
     "funcgrad._jaxprimitives": "likewise",
+    "funcgrad._target": "the module that the user names on the command line",
+    "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
     "funcgrad.train.command": "the reference and the picture need optional packages",
 }

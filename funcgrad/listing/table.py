@@ -5,15 +5,13 @@ JAX's tables are read for their keys alone: which primitives it differentiates, 
 
 from __future__ import annotations
 
-import ast
-import linecache
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jax.interpreters import ad
 
 from .. import rules as _rules  # noqa: F401 -- fills the registry
+from .._formulas import formula
 from .._registry import Rule, rules
 
 # Primitives that JAX's tables mention and that no user's program binds to be differentiated, each
@@ -51,35 +49,7 @@ def entries() -> list[Entry]:
 def _entry(rule: Rule) -> Entry:
     path, _, line = rule.where.rpartition(":")
     where = f"{Path(path).parent.name}/{Path(path).name}:{line}"
-    return Entry(str(rule.primitive), rule.family, _formula(path, int(line)), where)
-
-
-def _formula(path: str, line: int) -> str:
-    """The functions of a declaration as they stand in the source, in one line."""
-    call = _declarations(path).get(line)
-    if call is None:
-        return ""
-    source = "".join(linecache.getlines(path))
-    functions = [ast.get_source_segment(source, argument) or "" for argument in call.args[1:]]
-    return " ".join("; ".join(functions).split())
-
-
-@cache
-def _declarations(path: str) -> dict[int, ast.Call]:
-    """The calls of a file that declare one primitive, by each line that they span."""
-    tree = ast.parse("".join(linecache.getlines(path)))
-    calls = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    ]
-    named = [call for call in calls if isinstance(call.func, ast.Name) and call.args]
-    declaring = [call for call in named if call.func.id != "no_derivative"]  # type: ignore[attr-defined]  # a Name, as filtered above
-    return {
-        line: call
-        for call in declaring
-        for line in range(call.lineno, (call.end_lineno or call.lineno) + 1)
-    }
+    return Entry(str(rule.primitive), rule.family, formula(rule), where)
 
 
 def missing() -> list[str]:

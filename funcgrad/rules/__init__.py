@@ -9,6 +9,7 @@ from . import cumulative as cumulative
 from . import decompositions as decompositions
 from . import eigenvectors as eigenvectors
 from . import elementwise as elementwise
+from . import extended_dtypes as extended_dtypes
 from . import fft as fft
 from . import hijax as hijax
 from . import indexing as indexing
@@ -19,6 +20,7 @@ from . import piecewise as piecewise
 from . import placement as placement
 from . import programs as programs
 from . import ragged as ragged
+from . import ragged_exchange as ragged_exchange
 from . import random as random
 from . import reduce as reduce
 from . import reductions as reductions

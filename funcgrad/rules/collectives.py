@@ -5,12 +5,16 @@ With typed mapped axes (`check_vma=True`) a value is known to be equal on all de
 transpose is the change of type back; the change of type from invariant to varying, which JAX
 inserts wherever the two meet, is in turn transposed to a sum. Without the types a sum is its own
 transpose: every device holds one share of the cotangent.
+
+Two further types put off a sum: "unreduced" is a value of which every device holds one summand,
+and "reduced" is an invariant value whose cotangent is such a sum. Each is the other's cotangent.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 
 from .. import _jaxcompat as compat
@@ -88,5 +92,63 @@ linear(p.all_to_all_p, _all_to_all_transpose)
 linear(
     p.ppermute_p, lambda ct, _y, _x, *, axis_name, perm: lax.ppermute(
         ct, axis_name, [(target, source) for source, target in perm]
+    ),
+)  # fmt: skip
+
+
+# --- from one device to all -----------------------------------------------------------------------
+
+
+def _broadcast_transpose(ct: Any, source: Any, axis_name: Any) -> Any:
+    """The device whose value was copied receives the sum of the cotangents, the others zeros."""
+    here = lax.axis_index(axis_name) == source
+    return jnp.where(here, lax.psum(ct, axis_name), 0)
+
+
+linear(
+    p.pbroadcast_p, lambda ct, _y, _x, *, axis_name, source: _broadcast_transpose(
+        ct, source, axis_name
+    ),
+)  # fmt: skip
+linear(
+    p.pbroadcast_dynamic_p, lambda ct, _y, _x, source, *, axis_name: _broadcast_transpose(
+        ct, source, axis_name
+    ),
+)  # fmt: skip
+
+# --- sums put off ---------------------------------------------------------------------------------
+
+# The sum of the summands that the devices hold, which every device receives. Its cotangent, alike
+# on all devices, is the cotangent of each summand: a value whose type says that it is reduced.
+linear(p.unreduced_psum_p, lambda ct, _y, _x, *, axes: p.preduced_p.bind(ct, axes=axes))
+linear(p.preduced_p, lambda ct, _y, _x, *, axes: p.unreduced_psum_p.bind(ct, axes=axes))
+# A change of type alone, in both directions: the values of the devices are taken for summands; and
+# the copies that they hold are taken for values of their own.
+linear(
+    p.vary_unreduced_cast_p,
+    lambda ct, _y, _x, *, axes: p.reduced_vary_cast_p.bind(ct, axes=axes),
+)
+linear(
+    p.reduced_vary_cast_p,
+    lambda ct, _y, _x, *, axes: p.vary_unreduced_cast_p.bind(ct, axes=axes),
+)
+# All parts on every device, of which the cotangent is a sum put off; and the sum of which every
+# device takes its part.
+linear(
+    p.all_gather_reduced_p,
+    lambda ct, _y, _x, *, all_gather_dimension, axis_name, axis_size, tiled: (
+        p.unreduced_reduce_scatter_p.bind(
+            ct, axis_name=axis_name, scatter_dimension=all_gather_dimension,
+            axis_size=axis_size, tiled=tiled,
+        )
+    ),
+)  # fmt: skip
+linear(
+    p.unreduced_reduce_scatter_p,
+    lambda ct, _y, _x, *, axis_name, scatter_dimension, axis_size, tiled: (
+        p.all_gather_reduced_p.bind(
+            ct, all_gather_dimension=scatter_dimension, axis_name=axis_name,
+            axis_size=axis_size, tiled=tiled,
+        )
     ),
 )  # fmt: skip

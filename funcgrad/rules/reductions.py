@@ -10,17 +10,19 @@ from jax import lax
 from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import Case, general, linear
+from .._reverse import type_of
 from ._cases import shaped
 
 
-def _spread(value: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """Repeat a reduced value along the axes that the reduction removed."""
-    kept = tuple(axis for axis in range(len(shape)) if axis not in axes)
-    return lax.broadcast_in_dim(value, shape, kept)
+def _spread(value: Any, axes: tuple[int, ...], whole: Any) -> Any:
+    """Repeat a reduced value along the axes that the reduction of `whole` removed."""
+    kept = tuple(axis for axis in range(whole.ndim) if axis not in axes)
+    sharding = compat.explicit_sharding(type_of(whole))
+    return lax.broadcast_in_dim(value, whole.shape, kept, out_sharding=sharding)
 
 
 linear(
-    p.reduce_sum_p, lambda ct, _y, _x, *, axes: _spread(ct, axes, _x.shape),
+    p.reduce_sum_p, lambda ct, _y, _x, *, axes: _spread(ct, axes, _x),
     ignores=["out_sharding"],
     cases=[
         shaped(jnp.sum, (), (3,), (2, 3), (0, 2)),
@@ -32,9 +34,9 @@ linear(
 
 def _extremum(ct: Any, y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """Entries that tie for the extremum share its cotangent equally, as in JAX."""
-    chosen = (x == _spread(y, axes, x.shape)).astype(ct.dtype)
+    chosen = (x == _spread(y, axes, x)).astype(ct.dtype)
     count = compat.sum_over(chosen, axes)
-    return chosen * _spread(ct / count, axes, x.shape)
+    return chosen * _spread(ct / count, axes, x)
 
 
 for _primitive, _function, _beyond in (
@@ -73,7 +75,7 @@ def _product(ct: Any, _y: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     flat = lax.collapse(moved, 0, len(axes)) if axes else moved[None]
     others = _product_of_others(flat).reshape(moved.shape)
     back = sorted(range(x.ndim), key=order.__getitem__)
-    return _spread(ct, axes, x.shape) * lax.transpose(others, back)
+    return _spread(ct, axes, x) * lax.transpose(others, back)
 
 
 general(

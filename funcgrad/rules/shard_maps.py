@@ -102,13 +102,22 @@ def _backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any]) ->
     run = jax.shard_map(
         on_device,
         mesh=mapping.mesh,
-        in_specs=(specs, [mapping.out_specs[i] for i in here]),
-        out_specs=[s for s, wanted in zip(mapping.in_specs, mapping.needed, strict=True) if wanted],
+        in_specs=(specs, [_of_cotangent(mapping.out_specs[i]) for i in here]),
+        out_specs=[
+            _of_cotangent(spec)
+            for spec, wanted in zip(mapping.in_specs, mapping.needed, strict=True)
+            if wanted
+        ],
         axis_names=set(mapping.axes),
         check_vma=mapping.typed,
     )
     results = iter(run(list(kept.values), [arriving[i] for i in here]))
     return [next(results) if wanted else None for wanted in mapping.needed]
+
+
+def _of_cotangent(spec: Any) -> Any:
+    """The specification of a cotangent: where sums were put off, and where theirs shall be."""
+    return PartitionSpec(*spec.partitions, unreduced=spec.reduced, reduced=spec.unreduced)
 
 
 def _spec_of(mapping: Mapping, origin: Origin) -> Any:
@@ -142,8 +151,11 @@ def _complete(mapping: Mapping, pulled: Sequence[Any]) -> list[Any]:
 
 def residual_spec(value: Any, axes: frozenset[Any], typed: bool) -> Any:
     """How the residuals of all devices are stacked: along the axes over which they differ."""
-    differing = compat.varying_axes(compat.typeof(value)) & axes if typed else axes
-    return PartitionSpec(tuple(sorted(differing)) or None)
+    if not typed:
+        return PartitionSpec(tuple(sorted(axes)) or None)
+    aval = compat.typeof(value)
+    differing = compat.varying_axes(aval) & axes
+    return PartitionSpec(tuple(sorted(differing)) or None, **compat.deferred_sums(aval))
 
 
 structured(p.shard_map_p, _forward, _backward)
