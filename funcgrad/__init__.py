@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ._errors import FuncgradError as FuncgradError
     from ._errors import MissingRuleError as MissingRuleError
     from ._extend import register_vjp as register_vjp
+    from ._graph import Graph as Graph
+    from ._graph import graph as graph
     from ._jacobian import hessian as hessian
     from ._jacobian import hvp as hvp
     from ._jacobian import jacrev as jacrev
@@ -50,6 +52,8 @@ _HOMES = {
     "detach": "_trees",
     "gd_step": "_steps",
     "grad": "_transform",
+    "graph": "_graph",
+    "Graph": "_graph",
     "gradient_descent": "_steps",
     "hessian": "_jacobian",
     "hvp": "_jacobian",

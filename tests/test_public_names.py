@@ -22,6 +22,8 @@ NAMES = {
     "detach",
     "gd_step",
     "grad",
+    "graph",
+    "Graph",
     "gradient_descent",
     "hessian",
     "hvp",
