@@ -10,6 +10,7 @@ its value alive. The name is the declaration: there is no second list that could
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ class Rule(NamedTuple):
     cases: tuple[Case, ...]
     where: str
     forward: Callable[..., Any] | None = None  # structured rules run the primal themselves
+    bounded: bool = False  # of an elementwise rule: its partial is finite for every finite operand
 
 
 class Plan(NamedTuple):
@@ -79,14 +81,26 @@ class Plan(NamedTuple):
 
 
 _RULES: dict[Any, Rule] = {}
+_FOREIGN: dict[str, tuple[str, str, Callable[[Any], None]]] = {}
 
 
 def lookup(primitive: Any) -> Rule | None:
-    return _RULES.get(primitive)
+    rule = _RULES.get(primitive)
+    return _adopt(primitive) if rule is None else rule
+
+
+def _adopt(primitive: Any) -> Rule | None:
+    """Declare the rule of another package's primitive when it is first met."""
+    found = _FOREIGN.get(primitive.name)
+    # Another package may use the name too; and a primitive that is met has its module imported.
+    if found is None or getattr(sys.modules.get(found[0]), found[1], None) is not primitive:
+        return None
+    found[2](primitive)
+    return _RULES[primitive]
 
 
 def rules() -> dict[Any, Rule]:
-    """A copy of the table, for tests, audits and listings."""
+    """A copy of the table, for tests, audits and listings; of other packages, what was met."""
     return dict(_RULES)
 
 
@@ -98,13 +112,15 @@ def elementwise(
     *partials: Callable[..., Any] | None,
     ignores: Sequence[str] = (),
     cases: Sequence[Case] = (),
+    bounded: bool = False,
 ) -> None:
     """Declare the local partial derivative of the output by each operand: ``(y, *xs, **params)``.
 
     A partial may return the Python number 1 or -1: the cotangent then passes without a product; or
-    `Over(x)`, which stands for 1 / x.
+    `Over(x)`, which stands for 1 / x. A `bounded` one is finite for every finite operand, so that
+    with `strong_zeros` its product needs one selection and not two.
     """
-    _add(primitive, "elementwise", partials, ignores, cases, leading=1)
+    _add(primitive, "elementwise", partials, ignores, cases, leading=1, bounded=bounded)
 
 
 def linear(
@@ -162,6 +178,11 @@ def no_derivative(*primitives: Any) -> None:
         _insert(Rule(primitive, "none", (), frozenset(), (), _caller(2)))
 
 
+def foreign(name: str, module: str, attribute: str, declare: Callable[[Any], None]) -> None:
+    """List a primitive of another package: `declare` is called with it when it is first met."""
+    _FOREIGN[name] = (module, attribute, declare)
+
+
 def _add(
     primitive: Any,
     family: str,
@@ -169,14 +190,13 @@ def _add(
     ignores: Sequence[str],
     cases: Sequence[Case],
     leading: int,
+    bounded: bool = False,
 ) -> None:
     pullbacks = tuple(None if f is None else _inspect(f, primitive, leading) for f in functions)
     named = {name for pull in pullbacks if pull is not None for name in pull.params}
-    _insert(
-        Rule(
-            primitive, family, pullbacks, frozenset(named | set(ignores)), tuple(cases), _caller(3)
-        )
-    )
+    known = frozenset(named | set(ignores))
+    rule = Rule(primitive, family, pullbacks, known, tuple(cases), _caller(3), None, bounded)
+    _insert(rule)
 
 
 def _inspect(function: Callable[..., Any], primitive: Any, leading: int) -> Pullback:

@@ -73,3 +73,13 @@ def test_where_all_is_finite_nothing_changes() -> None:
 
 def test_a_gradient_that_is_infinite_stays_infinite() -> None:
     assert np.isinf(funcgrad.grad(jnp.sqrt, strong_zeros=True)(0.0))
+
+
+@pytest.mark.parametrize("function", [jnp.tanh, jax.nn.sigmoid, lax.erf, jnp.arctan])
+def test_a_partial_of_zero_stops_an_infinite_cotangent(function: Any) -> None:
+    """Of bounded partials too, where only this side of the product is guarded."""
+    x = jnp.float32(1e30)
+    _, weak = funcgrad.vjp(function, x)
+    _, strong = funcgrad.vjp(function, x, strong_zeros=True)
+    assert np.isnan(weak(jnp.float32(np.inf))[0])
+    assert strong(jnp.float32(np.inf))[0] == 0

@@ -47,7 +47,12 @@ def workloads() -> list[Workload]:
 
 def compare(workload: Workload, turns: int) -> list[Row]:
     """All figures of one workload."""
-    return [_compiled(workload, turns), _eager(workload, turns), _traced(workload, turns)]
+    return [
+        _compiled(workload, turns, "compiled"),
+        _compiled(workload, turns, "strong zeros", strong_zeros=True),
+        _eager(workload, turns),
+        _traced(workload, turns),
+    ]
 
 
 def _row(
@@ -65,16 +70,16 @@ def _row(
     )
 
 
-def _compiled(workload: Workload, turns: int) -> Row:
+def _compiled(workload: Workload, turns: int, figure: str, strong_zeros: bool = False) -> Row:
     programs = {
-        "ours": _compile(grad(workload.loss), workload),
+        "ours": _compile(grad(workload.loss, strong_zeros=strong_zeros), workload),
         "jax": _compile(jax.grad(workload.loss), workload),
         "again": _compile(jax.grad(workload.loss), workload),
     }
     same = skeleton(programs["ours"].as_text()) == skeleton(programs["jax"].as_text())
     calls = {name: _call(program, workload) for name, program in programs.items()}
     note = "same optimised program" if same else "another optimised program"
-    return _row(workload, "compiled", calls, turns, note)
+    return _row(workload, figure, calls, turns, note)
 
 
 def _compile(gradient: Callable[..., Any], workload: Workload) -> Any:

@@ -153,23 +153,23 @@ elementwise(p.log2_p, lambda _y, x: (1 / _LN2) / x, ignores=["accuracy"],
 elementwise(p.log1p_p, lambda _y, x: Over(x + 1), ignores=["accuracy"],
             cases=[unary(lax.log1p, -0.8, 9, dtypes="fc")])  # fmt: skip
 # s(x) (1 - s(x)) with 1 - s(x) = s(-x), which keeps its digits for large x
-elementwise(p.logistic_p, lambda y, x: y * lax.logistic(-x), ignores=["accuracy"],
+elementwise(p.logistic_p, lambda y, x: y * lax.logistic(-x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.logistic, -5, 5, dtypes="fc")])  # fmt: skip
 
 _LN2 = 0.6931471805599453
 
 # --- trigonometric and hyperbolic functions -------------------------------------------------------
 
-elementwise(p.sin_p, lambda _y, x: lax.cos(x), ignores=["accuracy"],
+elementwise(p.sin_p, lambda _y, x: lax.cos(x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.sin, -3, 3, dtypes="fc")])  # fmt: skip
-elementwise(p.cos_p, lambda _y, x: -lax.sin(x), ignores=["accuracy"],
+elementwise(p.cos_p, lambda _y, x: -lax.sin(x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.cos, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.tan_p, lambda y, _x: 1 + y * y, ignores=["accuracy"],
             cases=[unary(lax.tan, -1.2, 1.2, dtypes="fc")])  # fmt: skip
 # (1 - y)(1 + y) and not 1 - y^2, whose square loses digits near saturation. By the output, though
 # the far tail then rounds to 0 (for |x| > 9 in float32): reading the operand costs a second
 # exponential for every entry of every hidden layer.
-elementwise(p.tanh_p, lambda y, _x: _one_minus_square(y), ignores=["accuracy"],
+elementwise(p.tanh_p, lambda y, _x: _one_minus_square(y), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.tanh, -3, 3, dtypes="fc")])  # fmt: skip
 elementwise(p.sinh_p, lambda _y, x: lax.cosh(x), ignores=["accuracy"],
             cases=[unary(lax.sinh, -3, 3, dtypes="fc")])  # fmt: skip
@@ -180,7 +180,7 @@ elementwise(p.asin_p, lambda _y, x: lax.rsqrt((1 - x) * (1 + x)), ignores=["accu
             cases=[unary(lax.asin, -0.8, 0.8, dtypes="fc")])  # fmt: skip
 elementwise(p.acos_p, lambda _y, x: -lax.rsqrt((1 - x) * (1 + x)), ignores=["accuracy"],
             cases=[unary(lax.acos, -0.8, 0.8, dtypes="fc")])  # fmt: skip
-elementwise(p.atan_p, lambda _y, x: Over(1 + x * x), ignores=["accuracy"],
+elementwise(p.atan_p, lambda _y, x: Over(1 + x * x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.atan, -3, 3, dtypes="fc")])  # fmt: skip
 
 

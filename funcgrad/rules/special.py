@@ -31,9 +31,9 @@ def _error_density(x: Any) -> Any:
     return lax.exp(math.log(_TWO_OVER_ROOT_PI) - x * x)
 
 
-elementwise(p.erf_p, lambda _y, x: _error_density(x), ignores=["accuracy"],
+elementwise(p.erf_p, lambda _y, x: _error_density(x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.erf, -2, 2)])  # fmt: skip
-elementwise(p.erfc_p, lambda _y, x: -_error_density(x), ignores=["accuracy"],
+elementwise(p.erfc_p, lambda _y, x: -_error_density(x), ignores=["accuracy"], bounded=True,
             cases=[unary(lax.erfc, -2, 2)])  # fmt: skip
 elementwise(p.erf_inv_p, lambda y, _x: lax.exp(y * y) / _TWO_OVER_ROOT_PI, ignores=["accuracy"],
             cases=[unary(lax.erf_inv, -0.9, 0.9)])  # fmt: skip
