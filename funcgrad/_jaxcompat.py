@@ -22,6 +22,7 @@ from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
 from jax._src.core import get_referent as _get_referent
 from jax._src.core import to_concrete_value as _to_concrete_value
+from jax._src.interpreters.partial_eval import DynamicJaxprTracer as _DynamicJaxprTracer
 from jax._src.lax.lax import _convert_element_type
 from jax._src.source_info_util import is_user_filename as _is_user_filename
 from jax._src.source_info_util import user_frame as _user_frame
@@ -148,6 +149,18 @@ def concrete(value: Any) -> Any:
 def referent(value: Any) -> Any:
     """The object that stands for `value` where JAX compares values by identity."""
     return _get_referent(value)
+
+
+class _Differentiated(_DynamicJaxprTracer):  # type: ignore[misc]  # JAX's class is untyped here
+    """Tells `jax.closure_convert`, which knows JAX's own tracers only, to take a value along."""
+
+    aval = core.ShapedArray((), np.dtype(np.float32))
+
+    def __init__(self) -> None:
+        """Of the class it needs nothing else."""
+
+
+PERTURBED = [("value", _Differentiated())]
 
 
 def is_tracer(value: Any) -> bool:

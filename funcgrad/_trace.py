@@ -33,6 +33,9 @@ class TapeTracer(compat.Tracer):  # type: ignore[misc]  # JAX's class is untyped
     def get_referent(self) -> Any:
         return compat.referent(self.primal)
 
+    def _contents(self) -> list[tuple[str, Any]]:
+        return compat.PERTURBED
+
     def _short_repr(self) -> str:
         return f"TapeTracer<{self.aval}, slot %{self.slot}, value {self.primal}>"
 
@@ -220,10 +223,9 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         )
         outputs = tuple(results if how.keep_output or keep_all else avals)
         writes = tuple(self.slot_of(value) for value in wrapped)
-        source = compat.current_source()
-        strong = self.options.strong_zeros
+        how_made = (compat.current_source(), self.options.strong_zeros)
         self.steps.append(
-            Step(primitive, params, reads, writes, operands, outputs, body, source, strong)
+            Step(primitive, params, reads, writes, operands, outputs, body, *how_made)
         )
         return wrapped
 

@@ -266,3 +266,24 @@ def test_a_closed_over_variable_is_refused_as_by_jax(around: Any) -> None:
     for module in (funcgrad, jax):
         with pytest.raises(Exception, match=r"unexpected tracer|closed-over value"):
             module.grad(around(fun), argnums=(0, 1))(2.0, 3.0)
+
+
+@pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
+def test_a_converted_closure_takes_the_differentiated_values_along(wrap: Any) -> None:
+    """`jax.closure_convert` asks each value whether it may be differentiated."""
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0,))
+    def apply(function: Any, x: Any, *consts: Any) -> Any:
+        return function(x, *consts)
+
+    def backward(function: Any, kept: Any, ct: Any) -> Any:
+        return jax.vjp(function, kept[0], *kept[1])[1](ct)
+
+    apply.defvjp(lambda f, x, *consts: (f(x, *consts), (x, consts)), backward)
+
+    def loss(x: Any) -> Any:
+        scale = 2 * x
+        closed, consts = jax.closure_convert(lambda q: jnp.sin(q * scale), x)
+        return apply(closed, x, *consts)
+
+    assert_same(wrap(funcgrad.grad(loss))(0.7), jax.grad(loss)(0.7))
