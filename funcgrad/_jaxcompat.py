@@ -151,7 +151,7 @@ def referent(value: Any) -> Any:
     return _get_referent(value)
 
 
-class _Differentiated(_DynamicJaxprTracer):  # type: ignore[misc]  # JAX's class is untyped here
+class _Differentiated(_DynamicJaxprTracer):
     """Tells `jax.closure_convert`, which knows JAX's own tracers only, to take a value along."""
 
     aval = core.ShapedArray((), np.dtype(np.float32))

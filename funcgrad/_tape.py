@@ -86,7 +86,7 @@ class Options(NamedTuple):
 
     Attributes:
         custom_rules: "honour" runs a function's own custom_jvp or custom_vjp rule; "ignore"
-            differentiates its body instead.
+            differentiates its body instead; "honour of vjp" does so for custom_jvp.
         checkpoints: how many states a compiled `while_loop` may hold to be reversed.
         strong_zeros: in the product of a cotangent and an elementwise partial, zero times
             non-finite is zero.

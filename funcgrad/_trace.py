@@ -131,7 +131,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         if all(slot is None for slot in reads):
             call = {"subfuns": (fun, jvp), "symbolic_zeros": symbolic_zeros}
             return compat.bind_with(self.parent, primitive, primals, call)
-        if self.options.custom_rules == "ignore":
+        if self.options.custom_rules != "honour":
             with compat.set_current_trace(self):
                 return fun.call_wrapped(*tracers)
         with compat.set_current_trace(self.parent):
@@ -139,17 +139,9 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         return self._record_call(primitive, primals, reads, results, body)
 
     def process_custom_vjp_call(
-        self,
-        primitive: Any,
-        fun: Any,
-        fwd: Any,
-        bwd: Any,
-        tracers: Any,
-        /,
-        *,
-        out_trees: Any,
+        self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /, *, out_trees: Any,
         symbolic_zeros: bool,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         primals, reads = self.split(tracers)
         needed = [slot is not None for slot in reads]
         if not any(needed):
@@ -236,7 +228,8 @@ def run_custom_jvp(
     """The outputs of a custom_jvp rule, and the tape of its tangents at these primals.
 
     The map from tangents to tangents is linear, so the point at which it is recorded does not
-    matter; at zero, all that is computed of it is dropped again under `jit`.
+    matter; at zero, all that is computed of it is dropped again under `jit`. A custom_jvp function
+    that the rule calls on tangents runs as it is: a rule may call its own, which is linear then.
     """
     avals = [compat.typeof(primal) for primal in primals]
     count = len(primals)
@@ -256,7 +249,8 @@ def run_custom_jvp(
         ]
 
     zeros = [compat.zero_tangent(avals[i]) for i in chosen]
-    _, tape = record(tangents_of, zeros, options=options)
+    linear = options._replace(custom_rules="honour of vjp")
+    _, tape = record(tangents_of, zeros, options=linear)
     return held, TangentMap(tape, compat.Opaque(tuple(chosen)))
 
 

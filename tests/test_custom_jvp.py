@@ -237,3 +237,28 @@ def test_a_closed_over_variable_is_refused_as_by_jax() -> None:
         with pytest.raises(jax.errors.UnexpectedTracerError):
             module.grad(fun, argnums=(0, 1))(2.0, 3.0)
     assert float(funcgrad.grad(fun)(2.0, 3.0)) == 3  # a constant may be closed over
+
+
+@pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
+def test_a_rule_may_call_its_own_function_on_tangents(wrap: Any) -> None:
+    @jax.custom_jvp
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    double.defjvp(lambda primals, tangents: (double(*primals), double(*tangents)))
+    assert wrap(funcgrad.grad(lambda x: double(x) ** 2))(3.0) == 24.0
+
+
+def test_a_custom_vjp_function_on_tangents_is_honoured() -> None:
+    @jax.custom_vjp
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (5 * ct,))
+
+    @jax.custom_jvp
+    def outer(x: Any) -> Any:
+        return 2 * x
+
+    outer.defjvp(lambda primals, tangents: (outer(*primals), double(*tangents)))
+    assert funcgrad.grad(outer)(3.0) == 5.0  # JAX refuses

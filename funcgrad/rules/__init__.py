@@ -33,6 +33,7 @@ from . import solves as solves
 from . import sorting as sorting
 from . import special as special
 from . import spectra as spectra
+from . import third_party as third_party
 from . import whiles as whiles
 from . import window_programs as window_programs
 from . import windows as windows

@@ -38,7 +38,7 @@ def _forward(
     options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
 ) -> tuple[list[Any], Kept]:
     made = params["_prim"]
-    honour = options.custom_rules == "honour"
+    honour = options.custom_rules != "ignore"
     if honour and _differentiates(made, "vjp_fwd"):
         return _run_user_vjp(made, needed, operands)
     if honour and _differentiates(made, "jvp"):

@@ -10,7 +10,7 @@ no_derivative(
     p.eq_p, p.ne_p, p.lt_p, p.le_p, p.gt_p, p.ge_p, p.eq_to_p, p.lt_to_p, p.le_to_p,
     p.and_p, p.or_p, p.xor_p, p.not_p, p.shift_left_p, p.shift_right_arithmetic_p,
     p.shift_right_logical_p, p.population_count_p, p.clz_p, p.is_finite_p,
-    p.bitcast_convert_type_p, p.nextafter_p, p.mulhi_p,
+    p.bitcast_convert_type_p, p.mulhi_p,
 )  # fmt: skip
 
 # Staircases.

@@ -20,6 +20,13 @@ from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
 from ._cases import at_least_single, binary, scalar_beside, several, unary
 
+# The neighbour of a number moves with it; towards which side it lies does not matter.
+general(
+    p.nextafter_p, lambda ct, _y, _x, _towards: ct,
+    lambda _ct, _y, _x, _towards: None,
+    cases=[binary(lax.nextafter, (-2, 2), (3, 4), note="newer JAX: the older one has no rule")],
+)  # fmt: skip
+
 # --- kinks and ties -------------------------------------------------------------------------------
 
 
