@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._errors import MissingRuleError as MissingRuleError
     from ._extend import register_vjp as register_vjp
     from ._graph import Graph as Graph
+    from ._graph import Picture as Picture
     from ._graph import graph as graph
     from ._jacobian import hessian as hessian
     from ._jacobian import hvp as hvp
@@ -54,6 +55,7 @@ _HOMES = {
     "grad": "_transform",
     "graph": "_graph",
     "Graph": "_graph",
+    "Picture": "_graph",
     "gradient_descent": "_steps",
     "hessian": "_jacobian",
     "hvp": "_jacobian",

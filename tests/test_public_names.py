@@ -15,6 +15,7 @@ NAMES = {
     "Descent",
     "FuncgradError",
     "MissingRuleError",
+    "Picture",
     "Step",
     "Tape",
     "accumulate_gradients",

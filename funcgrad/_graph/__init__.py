@@ -4,3 +4,4 @@ from ._build import graph as graph
 from ._edges import Edge as Edge
 from ._model import Graph as Graph
 from ._model import Node as Node
+from ._pictures import Picture as Picture

@@ -12,8 +12,11 @@ import jax.numpy as jnp
 from .. import _jaxcompat as compat
 from .._errors import GradientValueError, TreeError
 from .._tape import Slot, Tape
+from ._draw import draw
+from ._drawing import Drawing
 from ._edges import Edge
 from ._paths import Path, find_paths
+from ._pictures import Drawable
 from ._sources import line_of
 from ._units import Unit
 
@@ -47,7 +50,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Drawable):
     """The graph of one call of a function; made by `funcgrad.graph`.
 
     Attributes:
@@ -106,6 +109,10 @@ class Graph:
     def outputs(self) -> tuple[Node, ...]:
         """The nodes that the function returned."""
         return tuple(self.nodes[i] for i in self.ends)
+
+    def drawing(self, inner: int = 0) -> Drawing:
+        """The graph as plain numbers and texts, with `inner` levels of its bodies."""
+        return draw(self, inner)
 
     def paths(self, node: Node | str, limit: int = 1000) -> tuple[Path, ...]:
         """The ways from the outputs to a node, with the product of the partials along each.
