@@ -112,7 +112,7 @@ def _eval_backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any
 
 
 # On the newer line of JAX these are one primitive.
-for _primitive in {p.eval_jaxpr_p, p.closed_call_p, p.call_p}:
+for _primitive in dict.fromkeys([p.eval_jaxpr_p, p.closed_call_p, p.call_p]):
     structured(_primitive, _eval_forward, _eval_backward)
 
 # `run_state` (of Pallas) runs a program on references that it makes of its operands, and returns
