@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ._descent import Descent as Descent
     from ._descent import descend as descend
     from ._descent import minimize as minimize
+    from ._diagnosis import Diagnosis as Diagnosis
+    from ._diagnosis import Finding as Finding
+    from ._diagnosis import diagnose as diagnose
     from ._errors import FuncgradError as FuncgradError
     from ._errors import MissingRuleError as MissingRuleError
     from ._extend import register_vjp as register_vjp
@@ -51,6 +54,9 @@ _HOMES = {
     "descend": "_descent",
     "Descent": "_descent",
     "detach": "_trees",
+    "Diagnosis": "_diagnosis",
+    "diagnose": "_diagnosis",
+    "Finding": "_diagnosis",
     "gd_step": "_steps",
     "grad": "_transform",
     "graph": "_graph",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -63,6 +64,19 @@ def _position(number: Any, args: tuple[Any, ...], fun: Any) -> int:
             f"{_name(fun)} was called with; arguments to differentiate by are passed by position"
         )
     return position % len(args)
+
+
+def argument_names(fun: Any, args: Sequence[Any]) -> list[str]:
+    """The name of each positional argument: the parameter's, or `args[2]` where it has none."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):  # a builtin
+        parameters = []
+    single = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = [parameter.name for parameter in parameters if parameter.kind in single]
+    rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "args")
+    start = len(named) if named else 0
+    return [*named[: len(args)], *(f"{rest}[{i - start}]" for i in range(start, len(args)))]
 
 
 def _name(fun: Any) -> str:

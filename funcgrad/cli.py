@@ -17,6 +17,7 @@ from typing import NamedTuple, NoReturn
 from funcgrad import __version__
 from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
 from funcgrad.listing import options as listing_options
+from funcgrad.show import options as show_options
 from funcgrad.train import options as train_options
 
 WRONG_USAGE, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
@@ -45,6 +46,18 @@ COMMANDS = (
         "fit WideNet to data by gradient descent with this package's gradients",
         train_options.add_arguments,
         "funcgrad.train.command:run",
+    ),
+    Command(
+        "graph",
+        "draw the computation graph of a call, with values, gradients and partials",
+        show_options.add_graph_arguments,
+        "funcgrad.show.command:run_graph",
+    ),
+    Command(
+        "diagnose",
+        "say where a NaN, an infinity or a zero gradient comes from",
+        show_options.add_diagnose_arguments,
+        "funcgrad.show.command:run_diagnose",
     ),
     Command(
         "rules",

@@ -13,6 +13,9 @@ import funcgrad
 ROOT = Path(__file__).parents[1]
 NAMES = {
     "Descent",
+    "Diagnosis",
+    "Finding",
+    "diagnose",
     "FuncgradError",
     "MissingRuleError",
     "Picture",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
-from .._arguments import check_cotangent, check_differentiable
+from .._arguments import argument_names, check_cotangent, check_differentiable
 from .._errors import GradientValueError
 from .._pullback import CustomRules, Recorded, recording_options
 from .._reverse import deliver, pull
@@ -65,20 +64,12 @@ def graph(
         cotangents: list[Any] = [_ones(output) for output in run.outputs]
     else:
         cotangents = check_cotangent(cotangent, run.out_tree, run.tape.output_types, run.name)
-    names, leaves = leaf_names(fun, args), jax.tree.leaves(args)
+    named = zip(argument_names(fun, args), args, strict=True)
+    names = [path for name, value in named for path in leaf_paths(value, name)]
+    leaves = jax.tree.leaves(args)
     tape = splice(run.tape, depth, options)
     sites = [site_of(step.source, outside) for step in tape.steps]
     return assemble(run.name, tape, sites, names, leaves, cotangents, run.outputs, depth, options)
-
-
-def leaf_names(fun: Any, args: Sequence[Any]) -> list[str]:
-    """A name for each leaf of the arguments: `params['w1']`."""
-    try:
-        bound = inspect.signature(fun).bind(*args)
-        names = [(name, value) for name, value in bound.arguments.items()]
-    except (TypeError, ValueError):  # a builtin
-        names = [(f"arg{i}", value) for i, value in enumerate(args)]
-    return [path for name, value in names for path in leaf_paths(value, name)]
 
 
 def _ones(output: Any) -> Any:

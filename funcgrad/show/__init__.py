@@ -1,0 +1,1 @@
+"""``funcgrad graph`` and ``funcgrad diagnose``."""

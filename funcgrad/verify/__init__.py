@@ -1,0 +1,1 @@
+"""Trust: is a gradient right?"""

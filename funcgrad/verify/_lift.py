@@ -1,0 +1,238 @@
+"""Precision lift: a program run in 64 bits, whatever its own numbers were.
+
+A program is evaluated equation by equation, where every float32, bfloat16 and float16 is a float64
+and every complex64 a complex128. What it computes is then its formula almost without rounding, so
+that a derivative with a wrong formula is told from one that is only rounded.
+
+What stays rounded are the program's literals (0.1 in float32 is 0.1 + 1.5e-9), and what cannot be
+lifted are operations on the bits of a number, and calls out of the program; they raise
+`Unliftable`, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .. import _jaxcompat as compat
+from .. import _jaxprs as jaxprs
+from .._jaxcompat import primitives as p
+
+Flat = Callable[..., list[Any]]
+
+
+class Unliftable(Exception):  # noqa: N818 -- it ends an attempt, and is no error of the user's
+    """A program that has no 64-bit form; the message says which operation, and why."""
+
+
+def lift(closed: Any) -> Flat:
+    """The program of a jaxpr as a function of flat arrays, all of its floats in 64 bits.
+
+    To be called, and traced, with 64-bit numbers enabled.
+    """
+    return partial(_run, closed)
+
+
+def widen(value: Any) -> Any:
+    """A floating or complex array in 64 or 128 bits, and others as they are."""
+    dtype = wide(compat.typeof(value).dtype)
+    if dtype is None:
+        return value
+    return value.astype(dtype) if compat.is_tracer(value) else jnp.asarray(np.asarray(value), dtype)
+
+
+def wide(dtype: Any) -> Any:
+    """The dtype to which one is widened; None where it stays."""
+    if compat.is_extended(dtype):
+        return None
+    if jnp.issubdtype(dtype, np.complexfloating):
+        return np.dtype(np.complex128)
+    return np.dtype(np.float64) if jnp.issubdtype(dtype, np.floating) else None
+
+
+def _run(closed: Any, *args: Any) -> list[Any]:
+    jaxpr, consts = jaxprs.open_jaxpr(closed)
+    values = [widen(value) for value in (*consts, *args)]
+    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), values, strict=True))
+
+    def read(atom: Any) -> Any:
+        return widen(atom.val) if jaxprs.is_literal(atom) else known[atom]
+
+    for equation in jaxpr.eqns:
+        results = _apply(equation, [read(atom) for atom in equation.invars])
+        known.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _apply(equation: Any, operands: list[Any]) -> list[Any]:
+    special = _SPECIAL.get(equation.primitive)
+    if special is not None:
+        return list(special(equation, operands))
+    params = {name: _parameter(name, value) for name, value in equation.params.items()}
+    try:
+        results = equation.primitive.bind(*operands, **params)
+    except Unliftable:
+        raise
+    except Exception as error:
+        raise Unliftable(f"`{equation.primitive}` has no 64-bit form: {error!s:.120}") from error
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+_DTYPES = frozenset({"new_dtype", "dtype", "preferred_element_type", "out_dtype", "out_type"})
+
+
+def _parameter(name: str, value: Any) -> Any:
+    """A parameter that names the dtype of floats, or holds a program, in its wide form."""
+    if name in _DTYPES and value is not None:
+        return wide(np.dtype(value) if not compat.is_extended(value) else value) or value
+    if hasattr(value, "eqns") or hasattr(value, "jaxpr"):
+        raise Unliftable(f"a parameter `{name}` holds a program")
+    return value
+
+
+# --- programs inside programs ---------------------------------------------------------------------
+
+
+def _inner(equation: Any) -> Any:
+    names = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
+    return jaxprs.close(next(equation.params[n] for n in names if n in equation.params))
+
+
+def _inline(equation: Any, operands: list[Any]) -> list[Any]:
+    return _run(_inner(equation), *operands)
+
+
+def _as_carried(values: Sequence[Any]) -> list[Any]:
+    """Without weak types, which a loop's body would not give back."""
+    return [
+        lax.convert_element_type(v, compat.typeof(v).dtype)
+        if not compat.is_extended(compat.typeof(v).dtype)
+        else v
+        for v in values
+    ]
+
+
+def _scan(equation: Any, operands: list[Any]) -> list[Any]:
+    params = equation.params
+    consts, carried = jaxprs.scan_counts(params)
+    fixed, start = operands[:consts], operands[consts : consts + carried]
+    xs = operands[consts + carried :]
+    body = lift(params["jaxpr"])
+
+    def step(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
+        results = body(*fixed, *carry, *x)
+        return _as_carried(results[:carried]), results[carried:]
+
+    last, ys = lax.scan(
+        step, _as_carried(start), xs, params["length"], params["reverse"], params["unroll"]
+    )
+    return [*last, *ys]
+
+
+def _while(equation: Any, operands: list[Any]) -> list[Any]:
+    params = equation.params
+    first, second = params["cond_nconsts"], params["body_nconsts"]
+    asked, fixed = operands[:first], operands[first : first + second]
+    condition, body = lift(params["cond_jaxpr"]), lift(params["body_jaxpr"])
+    return list(
+        lax.while_loop(
+            lambda carry: condition(*asked, *carry)[0],
+            lambda carry: _as_carried(body(*fixed, *carry)),
+            _as_carried(operands[first + second :]),
+        )
+    )
+
+
+def _cond(equation: Any, operands: list[Any]) -> list[Any]:
+    branches = [
+        lambda *args, b=branch: _as_carried(_run(b, *args))
+        for branch in equation.params["branches"]
+    ]
+    return list(lax.switch(operands[0], branches, *operands[1:]))
+
+
+def _solve(equation: Any, operands: list[Any]) -> list[Any]:
+    """A custom linear solve as such: its gradient is that of the solution, not of the solver."""
+    lengths, programs = equation.params["const_lengths"], equation.params["jaxprs"]
+    consts: dict[str, list[Any]] = {}
+    start = 0
+    for name, count in lengths._asdict().items():
+        consts[name], start = operands[start : start + count], start + count
+
+    def part(name: str) -> Any:
+        program = getattr(programs, name)
+        return None if program is None else lambda flat: _run(program, *consts[name], *flat)
+
+    def solver(name: str) -> Any:
+        solve = part(name)
+        return None if solve is None else lambda _matvec, right: solve(right)
+
+    return list(
+        lax.custom_linear_solve(
+            part("matvec"), operands[start:], solver("solve"), solver("transpose_solve"),
+            symmetric=False,
+        )
+    )  # fmt: skip
+
+
+# --- single operations ----------------------------------------------------------------------------
+
+
+def _bitcast(equation: Any, operands: list[Any]) -> list[Any]:
+    (x,) = operands
+    if wide(compat.typeof(x).dtype) is not None:
+        raise Unliftable("`bitcast_convert_type` reads the bits of a number")
+    return [widen(equation.primitive.bind(x, **equation.params))]
+
+
+def _same(_equation: Any, operands: list[Any]) -> list[Any]:
+    return operands
+
+
+def _scatter(name: str) -> Callable[[Any, list[Any]], list[Any]]:
+    def scatter(equation: Any, operands: list[Any]) -> list[Any]:
+        params = equation.params
+        return [
+            getattr(lax, name)(
+                *operands, params["dimension_numbers"], mode=params["mode"],
+                indices_are_sorted=params["indices_are_sorted"],
+                unique_indices=params["unique_indices"],
+            )
+        ]  # fmt: skip
+
+    return scatter
+
+
+def _refuse(equation: Any, _operands: list[Any]) -> list[Any]:
+    raise Unliftable(f"`{equation.primitive}` leaves the program")
+
+
+def _silent(_equation: Any, _operands: list[Any]) -> list[Any]:
+    return []
+
+
+_SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {
+    **dict.fromkeys(
+        [p.jit_p, p.custom_jvp_call_p, p.custom_vjp_call_p, p.remat_p, p.closed_call_p,
+         p.eval_jaxpr_p, p.call_p, p.custom_vmap_p, p.composite_p], _inline),
+    p.scan_p: _scan,
+    p.while_p: _while,
+    p.cond_p: _cond,
+    p.linear_solve_p: _solve,
+    p.bitcast_convert_type_p: _bitcast,
+    p.reduce_precision_p: _same,
+    p.optimization_barrier_p: _same,
+    p.scatter_p: _scatter("scatter"),
+    p.scatter_add_p: _scatter("scatter_add"),
+    p.scatter_sub_p: _scatter("scatter_sub"),
+    p.scatter_mul_p: _scatter("scatter_mul"),
+    p.scatter_min_p: _scatter("scatter_min"),
+    p.scatter_max_p: _scatter("scatter_max"),
+    **dict.fromkeys([p.pure_callback_p, p.io_callback_p, p.ffi_call_p, p.nextafter_p], _refuse),
+    **dict.fromkeys([p.debug_callback_p, p.debug_print_p], _silent),
+}  # fmt: skip
