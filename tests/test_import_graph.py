@@ -21,7 +21,7 @@ ORDER = [
     "_diagnosis", "models", "verify", "train", "bench", "listing", "show", "cli", "__main__",
     "pytest_plugin",
 ]  # fmt: skip
-OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis"}
+OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
 # Modules that import by a computed name, and why.
 DYNAMIC = {
     "funcgrad": "public names load on first use",

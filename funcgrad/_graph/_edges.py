@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
 from .._registry import Over, Pullback, lookup, pullback_params
+from ._display import Shown
 
 if TYPE_CHECKING:
     from ._model import Graph, Node
@@ -40,8 +41,8 @@ class LocalVJP(NamedTuple):
         return f"<linear map {jnp.shape(self.head)} to {jnp.shape(self.tail)}; call .jacobian()>"
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+@dataclass(frozen=True, slots=True, repr=False)
+class Edge(Shown):
     """An operand of a node, and the derivative of the node by it."""
 
     graph: Graph
@@ -110,6 +111,15 @@ class Edge:
     @property
     def dtype(self) -> Any:
         return self.source.dtype
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "source": self.source.name,
+            "target": self.target.name,
+            "operand": self.operand,
+            "partial": self.partial,
+            "flow": self.flow,
+        }
 
     def __repr__(self) -> str:
         return f"<edge {self.source.name} -> {self.target.name}, operand {self.operand}>"

@@ -12,12 +12,15 @@ import jax.numpy as jnp
 from .. import _jaxcompat as compat
 from .._errors import GradientValueError, TreeError
 from .._tape import Slot, Tape
-from ._draw import draw
-from ._drawing import Drawing
+from ._display import Shown
+from ._draw import draw, measure
+from ._drawing import Drawing, Quantity
 from ._edges import Edge
+from ._labels import show
 from ._paths import Path, find_paths
 from ._pictures import Drawable
 from ._sources import line_of
+from ._text import trees
 from ._units import Unit
 
 
@@ -49,8 +52,8 @@ class Record(NamedTuple):
     unit: Unit | None
 
 
-@dataclass(frozen=True, eq=False)
-class Graph(Drawable):
+@dataclass(frozen=True, eq=False, repr=False)
+class Graph(Drawable, Shown):
     """The graph of one call of a function; made by `funcgrad.graph`.
 
     Attributes:
@@ -77,6 +80,8 @@ class Graph(Drawable):
     cotangents: tuple[Any, ...]
     gradients: dict[Slot, Any]
     opening: Callable[[Graph, Unit], Graph]
+
+    _MACHINERY = ("records", "ends", "opening")
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -156,14 +161,20 @@ class Graph(Drawable):
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._numbers)
 
+    def _facts(self) -> dict[str, Any]:
+        return {"title": self.title, "nodes": list(self._numbers), "outputs": list(self.outputs)}
+
+    def __rich__(self) -> Any:
+        return trees(self.drawing())
+
     def __repr__(self) -> str:
         kinds = sum(record.op is not None for record in self.records)
         ends = ", ".join(self.records[i].name for i in self.ends)
         return f"<graph of {self.title}: {len(self)} nodes, {kinds} created; output {ends}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+@dataclass(frozen=True, slots=True, repr=False)
+class Node(Shown):
     """A value in a graph: what it is, what made it, and the output's gradient by it."""
 
     graph: Graph
@@ -261,7 +272,29 @@ class Node:
             )
         return self.graph.opening(self.graph, self._record.unit)
 
+    @property
+    def value_summary(self) -> Quantity:
+        """The value in a few numbers: shape, extremes, mean, norm, zeros, non-finite entries."""
+        return measure(self.value)
+
+    @property
+    def gradient_summary(self) -> Quantity | None:
+        """The gradient in a few numbers; None where none arrives."""
+        return None if self.gradient is None else measure(self.gradient)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "value": self.value,
+            "gradient": self.gradient,
+            "op": self.op.name if self.op else None,
+            "inputs": [node.name for node in self.inputs],
+            "source": self.source,
+            "requires_grad": self.requires_grad,
+        }
+
     def __repr__(self) -> str:
         of = f" = {self.op.name}({', '.join(n.name for n in self.inputs)})" if self.op else ""
-        kind = compat.typeof(self.value).str_short(short_dtypes=True)
-        return f"<node {self.name}: {kind}{of}, gradient {'none' if self.gradient is None else ''}>"
+        gradient = self.gradient_summary
+        arriving = "no gradient" if gradient is None else f"gradient {show(gradient)}"
+        return f"<node {self.name}{of}: {show(self.value_summary)}, {arriving}>"
