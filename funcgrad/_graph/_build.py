@@ -12,7 +12,6 @@ from .. import _jaxcompat as compat
 from .._arguments import argument_names, check_cotangent, check_differentiable
 from .._errors import GradientValueError
 from .._pullback import CustomRules, Recorded, recording_options
-from .._reverse import deliver, pull
 from .._tape import Options, Slot, Tape
 from .._trees import leaf_paths
 from ._bodies import body_of
@@ -106,19 +105,7 @@ def assemble(
     def opening(outer: Graph, unit: Unit) -> Graph:
         return open_unit(outer, unit, options)
 
-    found = gradients(tape, cotangents)
-    return Graph(title, tuple(maker.records), tape, ends, tuple(cotangents), found, opening)
-
-
-def gradients(tape: Tape, cotangents: Sequence[Any]) -> dict[Slot, Any]:
-    """The cotangent that arrives at every slot."""
-    waiting: dict[Slot, Any] = {}
-    deliver(waiting, tape.outputs, cotangents)
-    for step in reversed(tape.steps):
-        arriving = [None if slot is None else waiting.get(slot) for slot in step.writes]
-        if any(cotangent is not None for cotangent in arriving):
-            deliver(waiting, step.reads, pull(step, arriving))
-    return waiting
+    return Graph(title, tuple(maker.records), tape, ends, tuple(cotangents), opening)
 
 
 class _Maker:

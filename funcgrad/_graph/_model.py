@@ -21,7 +21,7 @@ from ._paths import Path, find_paths
 from ._pictures import Drawable
 from ._sources import line_of
 from ._text import trees
-from ._units import Unit
+from ._units import Unit, gradients
 
 
 class Op(NamedTuple):
@@ -58,12 +58,8 @@ class Graph(Drawable, Shown):
 
     Attributes:
         title: the function's name.
-        records: what is stored of each node, in the order of execution.
         tape: the recorded program.
-        ends: the numbers of the outputs' nodes.
         cotangents: the outputs' cotangents.
-        gradients: the cotangent at each slot.
-        opening: makes the graph inside of a body.
 
     >>> import jax, funcgrad
     >>> graph = funcgrad.graph(lambda x: jax.lax.sin(x) * x, 0.5)
@@ -78,7 +74,6 @@ class Graph(Drawable, Shown):
     tape: Tape
     ends: tuple[int, ...]
     cotangents: tuple[Any, ...]
-    gradients: dict[Slot, Any]
     opening: Callable[[Graph, Unit], Graph]
 
     _MACHINERY = ("records", "ends", "opening")
@@ -92,6 +87,11 @@ class Graph(Drawable, Shown):
     def edges(self) -> tuple[Edge, ...]:
         """All edges."""
         return tuple(edge for node in self.nodes for edge in node.incoming)
+
+    @cached_property
+    def gradients(self) -> dict[Slot, Any]:
+        """The cotangent at each slot of the tape; swept when it is first asked for."""
+        return gradients(self.tape, self.cotangents)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .._reverse import pull, sweep
+from .._reverse import deliver, pull, sweep
 from .._tape import Slot, Step, Tape
 from ._sources import Site
 
@@ -114,3 +114,14 @@ def _group(steps: tuple[Step, ...], sites: tuple[Site, ...], leaving: set[Any], 
     operands, results = tuple(outside.values()), tuple(ends.values())
     name = sites[0].scopes[depth]
     return Unit(name, steps, sites, tuple(outside), operands, tuple(ends), results, depth)
+
+
+def gradients(tape: Tape, cotangents: Sequence[Any]) -> dict[Slot, Any]:
+    """The cotangent that arrives at every slot."""
+    waiting: dict[Slot, Any] = {}
+    deliver(waiting, tape.outputs, cotangents)
+    for step in reversed(tape.steps):
+        arriving = [None if slot is None else waiting.get(slot) for slot in step.writes]
+        if any(cotangent is not None for cotangent in arriving):
+            deliver(waiting, step.reads, pull(step, arriving))
+    return waiting
