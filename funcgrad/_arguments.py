@@ -83,6 +83,15 @@ def _name(fun: Any) -> str:
     return f"`{getattr(fun, '__name__', fun)}`"
 
 
+def check_callable(fun: Any, transform: str) -> None:
+    """Raise `GradientTypeError` unless the first argument of a transform is a function."""
+    if not callable(fun):
+        raise GradientTypeError(
+            f"{transform} takes a function first, but received {fun!r:.60} of type "
+            f"{type(fun).__name__}"
+        )
+
+
 def split_aux(result: Any, fun: Any) -> tuple[Any, Any]:
     """The two halves of what a function with `has_aux=True` returned."""
     if not isinstance(result, (tuple, list)) or len(result) != 2:
@@ -114,7 +123,7 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
     except TypeError:
         return (
             f"is {leaf!r:.60} of type {type(leaf).__name__}; an array or a number was expected: "
-            "close over it, or leave it out of argnums"
+            "close over it instead of passing it"
         )
     if holomorphic and not jnp.issubdtype(aval.dtype, jnp.complexfloating):
         return f"is of dtype {aval.dtype}; with holomorphic=True a complex dtype was expected"

@@ -47,8 +47,10 @@ def load_object(target: str, what: str) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            public = ", ".join(n for n in vars(module) if not n.startswith("_"))
-            raise ConfigurationError(f"{place} has no {name!r}; it has: {public or 'no names'}")
+            functions = ", ".join(n for n, v in vars(module).items() if n[0] != "_" and callable(v))
+            raise ConfigurationError(
+                f"{place} has no {name!r}; it has {functions or 'no function'}"
+            )
         found = getattr(found, part)
     return found
 
@@ -70,6 +72,11 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _load_module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigurationError(
+            f"{name!r} is neither a module nor a file that ends in .py; MODULE:FUNCTION or "
+            "FILE.py:FUNCTION was expected"
+        )
     sys.path.insert(0, "")  # as `python -m` does
     try:
         return import_module(name)
@@ -78,12 +85,25 @@ def _load_module(name: str) -> ModuleType:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line, with the line of the user's file that raised it."""
+    """An exception in one line, with the line of the user's file that it comes from."""
+    places = []
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    own = [place for place in places if _is_own(place[0])]
+    where = f" at {own[-1][0]}:{own[-1][1]}" if own else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def _is_own(path: str) -> bool:
+    """Whether a file is the user's, and neither ours nor a library's."""
+    return not (
+        path.startswith((_PACKAGE, "<")) or "site-packages" in path or "/lib/python" in path
+    )
 
 
 # --- arguments as text ----------------------------------------------------------------------------
@@ -96,13 +116,23 @@ def parse_arguments(text: str) -> tuple[Any, ...]:
         ConfigurationError: the text is not made of numbers, lists, tuples, dictionaries, None.
     """
     try:
-        values = ast.literal_eval(f"({text},)") if text.strip() else ()
+        tree = ast.parse(f"({text},)" if text.strip() else "()", mode="eval")
+        values = ast.literal_eval(_Floats().visit(tree))
     except (ValueError, SyntaxError, TypeError) as error:
         raise ConfigurationError(
             f"--args {text!r} cannot be read: numbers, lists, tuples and dictionaries with commas "
             'between them were expected, e.g. --args "1.0, [2.0, 3.0]"'
         ) from error
     return tuple(_with_arrays(value) for value in values)
+
+
+class _Floats(ast.NodeTransformer):
+    """`nan` and `inf` as the numbers that they are."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in {"nan", "inf"}:
+            return ast.copy_location(ast.Constant(float(node.id)), node)
+        return node
 
 
 def _with_arrays(value: Any) -> Any:

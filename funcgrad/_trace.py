@@ -136,7 +136,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
                 return fun.call_wrapped(*tracers)
         with compat.set_current_trace(self.parent):
             results, body = run_custom_jvp(self.options, jvp, primals, reads, symbolic_zeros)
-        return self._record_call(primitive, primals, reads, results, body)
+        return self._record_call(primitive, fun, primals, reads, results, body)
 
     def process_custom_vjp_call(
         self, primitive: Any, fun: Any, fwd: Any, bwd: Any, tracers: Any, /, *, out_trees: Any,
@@ -156,7 +156,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
             residuals, results = compat.run_custom_forward(fwd, out_trees, primals, needed)
         types = tuple(compat.cotangent_type(compat.typeof(result)) for result in results)
         body = CustomBackward(tuple(residuals), compat.Opaque((bwd, types, symbolic_zeros)))
-        return self._record_call(primitive, primals, reads, results, body)
+        return self._record_call(primitive, fun, primals, reads, results, body)
 
     def process_shard_map(self, primitive: Any, function: Any, tracers: Any, /, **call: Any) -> Any:
         primals, reads = self.split(tracers)
@@ -169,13 +169,15 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
             raise missing_rule(primitive, tracers)
         params = {"function": function, "trace": self.parent, "call": call}
         outputs, body = rule.forward(self.options, needed, primals, params)
-        return outputs.update(self._record_call(primitive, primals, reads, list(outputs), body))
+        made = self._record_call(primitive, function, primals, reads, list(outputs), body)
+        return outputs.update(made)
 
     def _record_call(
-        self, primitive: Any, primals: Any, reads: Any, results: list[Any], body: Any
+        self, primitive: Any, function: Any, primals: Any, reads: Any, results: list[Any], body: Any
     ) -> list[Any]:
         how = plan(primitive, tuple(slot is not None for slot in reads))
-        return self.record(primitive, {}, primals, reads, results, how, body)
+        named = {"name": getattr(function, "__name__", primitive.name)}
+        return self.record(primitive, named, primals, reads, results, how, body)
 
     def inline(self, body: Any, args: Sequence[Any]) -> list[Any]:
         """Run a jaxpr equation by equation; far lighter than JAX's own interpreter."""

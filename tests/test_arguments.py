@@ -51,7 +51,7 @@ MISTAKES: dict[str, Mistake] = {
         lambda m: m.grad(product)("text", 2.0),
         TypeError,
         r"grad: the input leaf inputs\[0\] is 'text' of type str; an array or a number was "
-        r"expected: close over it, or leave it out of argnums",
+        r"expected: close over it instead of passing it",
     ),
     "an object in vjp": (
         lambda m: m.vjp(product, {1, 2}, 2.0),

@@ -45,7 +45,7 @@ def test_arguments_of_a_file(script: Path) -> None:
         ("loss", r"'loss' does not name a function; MODULE:FUNCTION or FILE\.py:FUNCTION"),
         ("nowhere.py:loss", r"there is no file nowhere\.py"),
         ("no_such_module_at_all:loss", r"module no_such_module_at_all cannot be imported: Module"),
-        ("math:squirt", r"math has no 'squirt'; it has: .*sqrt"),
+        ("math:squirt", r"math has no 'squirt'; it has .*sqrt"),
         ("math:pi", r"math:pi names float 3\.14\d*; a function was expected"),
     ],
 )
@@ -69,6 +69,7 @@ def test_a_file_that_raises_is_named_with_its_line(tmp_path: Path) -> None:
         ("[1.0, 2.0]", (jnp.array([1.0, 2.0]),)),
         ('{"w": [[1, 2]], "b": None}, (1, [2])', ({"w": jnp.array([[1, 2]]), "b": None}, (1, [2]))),
         ("-1e-3", (-0.001,)),
+        ("inf, [1.0, -inf]", (float("inf"), jnp.array([1.0, -jnp.inf]))),
     ],
 )
 def test_arguments_as_text(text: str, expected: Any) -> None:

@@ -71,7 +71,7 @@ class WatchTrace(TapeTrace):
         with compat.set_current_trace(self.parent):
             results, body, inner = self._tangents(jvp, primals, reads, symbolic_zeros)
         before = len(self.steps)
-        wrapped = self._record_call(primitive, primals, reads, results, body)
+        wrapped = self._record_call(primitive, fun, primals, reads, results, body)
         self.note(primitive, tracers, wrapped, before, inner)
         return wrapped
 

@@ -64,7 +64,9 @@ def _scan(step: Step) -> Function:
         xs = operands[consts + carried :]
         rows: dict[int, list[Any]] = {}
         for i in reversed(order) if params["reverse"] else order:
-            results = iteration(*fixed, *carry, *(lax.index_in_dim(x, i, 0, False) for x in xs))
+            # By an index that is a value: one that is a number would be compiled for each.
+            entries = [lax.dynamic_index_in_dim(x, jnp.int32(i), 0, False) for x in xs]
+            results = iteration(*fixed, *carry, *entries)
             carry, rows[i] = results[:carried], results[carried:]
         return [*carry, *_stacked([rows[i] for i in order], step.outputs[carried:])]
 

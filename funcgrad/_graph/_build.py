@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
-from .._arguments import argument_names, check_cotangent, check_differentiable
+from .._arguments import argument_names, check_callable, check_cotangent, check_differentiable
 from .._errors import GradientValueError
 from .._pullback import CustomRules, Recorded, recording_options
 from .._tape import Options, Slot, Tape
@@ -52,6 +52,7 @@ def graph(
     >>> [(node.name, round(float(node.gradient), 3)) for node in g]
     [('x', 1.755), ('y', 0.479), ('sin_1', 2.0), ('mul_1', 1.0)]
     """
+    check_callable(fun, "graph")
     check_differentiable(args, "graph", allow_int=True)
     if not isinstance(depth, int) or depth < 0:
         raise GradientValueError(f"depth must be a whole number of at least 0, but is {depth!r}")

@@ -10,7 +10,7 @@ import unicodedata
 from typing import NamedTuple
 
 from ._drawing import DrawnEdge, DrawnNode
-from ._labels import GRADIENT, elide, kind, list_tags, show, show_partial, summary, wrap
+from ._labels import GRADIENT, elide, elide_name, kind, list_tags, show, show_partial, summary, wrap
 
 SIZE = 13.0  # pixels of the font
 LINE = 18.0  # from one line to the next
@@ -20,7 +20,7 @@ MARGIN = 11.0  # between text and border, left and right
 PADDING = 7.0  # between text and border, above and below
 _PER_EM = 0.62
 _LATIN = "\u00a0\u00d7·"  # as wide as letters in every monospace font
-_NAME, _TAG, _LINE, _LABEL = 26, 30, 30, 24  # characters
+_NAME, _TAG, _LINE, _LABEL = 28, 30, 30, 24  # characters
 _BETWEEN = 18.0  # name and tag
 _LEAST = 84.0
 
@@ -48,7 +48,7 @@ class Card(NamedTuple):
 
 def describe(node: DrawnNode) -> Card:
     """What a node's box says; long names are elided."""
-    name, tag = elide(node.name, _NAME), elide(" · ".join(list_tags(node)), _TAG)
+    name, tag = elide_name(node.name, _NAME), elide(" · ".join(list_tags(node)), _TAG)
     value = node.value
     lines = (show(value),) if not value.shape else (kind(value), summary(value))
     texts = [part for line in lines for part in wrap(line, _LINE)]

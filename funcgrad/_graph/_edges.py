@@ -41,7 +41,7 @@ class LocalVJP(NamedTuple):
         return f"<linear map {jnp.shape(self.head)} to {jnp.shape(self.tail)}; call .jacobian()>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Edge(Shown):
     """An operand of a node, and the derivative of the node by it."""
 

@@ -111,13 +111,13 @@ def from_json(text: str) -> Drawing:
     >>> from_json("[]")
     Traceback (most recent call last):
     funcgrad._errors.DataError: the text is [], not an object with "format": "funcgrad.drawing"; \
-give what `to_json` wrote
+give what `json()` wrote
     """
     content = _parse(text)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(
             f'the text is {_shorten(content)}, not an object with "format": "{FORMAT}"; '
-            "give what `to_json` wrote"
+            "give what `json()` wrote"
         )
     if type(content.get("version")) is not int or content["version"] != VERSION:
         raise DataError(
@@ -138,7 +138,7 @@ def _parse(text: str) -> object:
         content: object = json.loads(text, parse_constant=_refuse)
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(
-            f"the text {_shorten(text)} is not JSON ({error}); give what `to_json` wrote"
+            f"the text {_shorten(text)} is not JSON ({error}); give what `json()` wrote"
         ) from error
     return content
 

@@ -14,7 +14,17 @@ import textwrap
 
 from ._drawing import Drawing, DrawnEdge, DrawnNode, Quantity
 
-__all__ = ["PARTIAL", "elide", "figure", "kind", "list_tags", "show", "show_partial", "summary"]
+__all__ = [
+    "PARTIAL",
+    "elide",
+    "elide_name",
+    "figure",
+    "kind",
+    "list_tags",
+    "show",
+    "show_partial",
+    "summary",
+]
 
 GRADIENT = "∂"
 PARTIAL = "\u00d7"  # "times", an edge's label, what the gradient is multiplied by on its way back
@@ -106,6 +116,16 @@ def elide(text: str, limit: int) -> str:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def elide_name(name: str, limit: int) -> str:
+    """A node's name; of a long path the end, which tells one leaf from another.
+
+    >>> elide_name("params['encoder']['layers'][3]['w1']", 20)
+    "…['layers'][3]['w1']"
+    """
+    shown = elide(name, len(name))
+    return shown if len(shown) <= limit else f"…{shown[len(shown) - limit + 1 :]}"
 
 
 def wrap(text: str, limit: int) -> tuple[str, ...]:

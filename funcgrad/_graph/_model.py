@@ -173,7 +173,7 @@ class Graph(Drawable, Shown):
         return f"<graph of {self.title}: {len(self)} nodes, {kinds} created; output {ends}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Node(Shown):
     """A value in a graph: what it is, what made it, and the output's gradient by it."""
 

@@ -66,8 +66,12 @@ def _modules(frames: Sequence[Any]) -> tuple[str, ...]:
     return tuple(f.function_name.split(".")[-2] for f in calls if _is_installed(f.file_name))
 
 
+_OWN = str(Path(__file__).parents[1])  # the models and the demonstration count as a user's code
+
+
 def _is_installed(path: str) -> bool:
-    return "site-packages" in path or "dist-packages" in path
+    """Whether a file is a library's."""
+    return ("site-packages" in path or "dist-packages" in path) and not path.startswith(_OWN)
 
 
 def own_frame(site: Site) -> Any:

@@ -11,11 +11,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ._drawing import Drawing, DrawnEdge, DrawnNode
-from ._labels import GRADIENT, count, elide, kind, show_partial, summary
+from ._labels import GRADIENT, count, elide, elide_name, kind, show_partial, summary
 
 __all__ = ["text", "trees"]
 
-_NAME, _OP = 26, 20  # letters
+_NAME, _OP = 28, 20  # letters
 _DEEP = 9  # levels; what is deeper begins a tree of its own
 
 
@@ -100,7 +100,7 @@ def _tree(
         if name in shown or (level >= deep and operands[name]):
             where = "above" if name in shown else "below"
             parent.add(
-                _through(edge, nodes).append(elide(name, _NAME), "bold").append(f"  ({where})")
+                _through(edge, nodes).append(elide_name(name, _NAME), "bold").append(f"  ({where})")
             )
             below += [name] if where == "below" else []
             continue
@@ -121,7 +121,7 @@ def _write(node: DrawnNode) -> Text:
     """A scalar in one line; an array in up to three, since its value is a few numbers."""
     array = bool(node.value.shape)
     between = "\n" if array else "  "
-    line = Text(overflow="fold").append(elide(node.name, _NAME), "bold")
+    line = Text(overflow="fold").append(elide_name(node.name, _NAME), "bold")
     line.append(f" = {elide(node.op, _OP)}" if node.op else "")
     line.append(f"  {kind(node.value)}  {_tags(node)}".rstrip() if array else "")
     line.append(between + summary(node.value) if summary(node.value) else "")

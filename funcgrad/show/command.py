@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import shutil
 import sys
 import tempfile
@@ -26,21 +27,33 @@ _ENDINGS = {"html": ".html", "svg": ".svg"}
 def run_graph(arguments: argparse.Namespace) -> int:
     """Draw the graph of a call; 0."""
     fun, args = _demo(arguments) if arguments.demo else _call(arguments)
+    _check_arguments(fun, args)
     target = _target_file(arguments)
-    form = arguments.format or _BY_ENDING.get(target.suffix if target else "", "text")
+    form = arguments.format or _form_of(target)
     drawn = _guarded(lambda: graph(fun, *args, depth=arguments.depth))
     if form == "html":
         _write_page(drawn, target)
     else:
         _write(_render(drawn, form), target)
     if arguments.open and target is not None:
-        webbrowser.open(target.resolve().as_uri())
+        opened = webbrowser.open(target.resolve().as_uri())
+        sys.stderr.write(f"{'showing' if opened else 'no browser was found to show'} {target}\n")
     return 0
+
+
+def _form_of(target: Path | None) -> str:
+    if target is None:
+        return "text"
+    if target.suffix not in _BY_ENDING:
+        known = " ".join(_BY_ENDING)
+        raise ConfigurationError(f"--out {target}: an ending of {known} was expected, or --format")
+    return _BY_ENDING[target.suffix]
 
 
 def run_diagnose(arguments: argparse.Namespace) -> int:
     """Print a diagnosis; 1 if it found something."""
     fun, args = _call(arguments)
+    _check_arguments(fun, args)
     found: Diagnosis = _guarded(lambda: diagnose(fun, *args))
     sys.stdout.write((found.to_json() if arguments.json else str(found)) + "\n")
     return FOUND if found.findings else 0
@@ -62,6 +75,18 @@ def _arguments(arguments: argparse.Namespace) -> tuple[Any, ...]:
     if arguments.args_from:
         return load_arguments(arguments.args_from)
     return parse_arguments(arguments.args or "")
+
+
+def _check_arguments(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Say at once that arguments are missing or too many."""
+    try:
+        inspect.signature(fun).bind(*args)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"the function was given {len(args)} arguments: {error}; add --args, or --args-from"
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return
 
 
 def _guarded(make: Callable[[], Any]) -> Any:

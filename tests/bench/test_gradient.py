@@ -15,7 +15,7 @@ def test_json_has_every_figure_of_every_workload(capsys: pytest.CaptureFixture[s
     assert figures == {
         (workload, figure)
         for workload in ("WideNet 512", "SimpleGraph")
-        for figure in ("compiled", "eager", "trace")
+        for figure in ("compiled", "strong zeros", "eager", "trace")
     }
     assert all(row["ours"] > 0 and row["ratio"]["median"] > 0 for row in printed["rows"])
 

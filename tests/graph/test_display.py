@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import jax.numpy as jnp
@@ -66,3 +67,9 @@ def test_treescope_shows_a_node_and_not_its_graph() -> None:
 
 def test_a_notebook_shows_the_picture() -> None:
     assert GRAPH._repr_svg_().startswith("<svg")
+
+
+def test_nothing_can_be_assigned() -> None:
+    for thing in (GRAPH, GRAPH["e"], GRAPH.edges[0]):
+        with pytest.raises(FrozenInstanceError):
+            thing.value = 3.0  # type: ignore[misc, union-attr]  # that is what is tested

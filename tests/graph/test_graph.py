@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 import funcgrad
-from funcgrad._errors import GradientValueError, TreeError
+from funcgrad._errors import GradientTypeError, GradientValueError, TreeError
 from funcgrad._graph._draw import draw
 from tests.graph.drawings import course as by_hand
 
@@ -247,3 +247,8 @@ def test_reprs_are_short() -> None:
         assert "\n" not in repr(thing)
         assert len(repr(thing)) < 400
     assert math.isfinite(len(dir(graph["shared"])))
+
+
+def test_what_is_not_a_function_is_said() -> None:
+    with pytest.raises(GradientTypeError, match="graph takes a function first, but received 3"):
+        funcgrad.graph(3, 1.0)  # type: ignore[arg-type]  # that is what is tested

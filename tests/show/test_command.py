@@ -70,7 +70,12 @@ def test_a_diagnosis_sets_the_exit_code(script: Path, capsys: pytest.CaptureFixt
     [
         (["graph"], "a function is missing"),
         (["graph", "--demo", "math:sqrt"], "--demo draws its own function"),
-        (["graph", "SCRIPT:loss"], "missing 1 required positional argument"),
+        (
+            ["graph", "SCRIPT:loss"],
+            "given 0 arguments: missing a required argument: 'x'; add --args",
+        ),
+        (["graph", "SCRIPT:loss", "--args", "1.0", "--out", "o.xyz"], "an ending of .svg"),
+        (["graph", "/tmp:f"], "neither a module nor a file"),
         (["graph", "SCRIPT:broken", "--args", "1.0"], "undefined_name"),
         (["graph", "SCRIPT:loss", "--args", "[1.0]", "--format", "html"], "a page is a file"),
         (["graph", "SCRIPT:loss", "--args", "'text'"], "type str"),
