@@ -25,6 +25,7 @@ from tests.rules.rule_points import (
     main_dtype,
     main_shapes,
     point_at_kink,
+    sampled,
 )
 
 p = compat.primitives
@@ -84,6 +85,7 @@ WITH_CASES = [
     rule
     for rule in RULES
     if any(e.case.order > 0 and "constant" not in e.case.note for e in examples_of(rule))
+    and sampled(rule.primitive.name, 2)
 ]
 
 
