@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _jaxcompat as compat
-from .._arguments import argument_names, check_differentiable, split_aux
+from .._arguments import argument_names, check_callable, check_differentiable, split_aux
+from .._errors import GradientValueError
 from .._pullback import CustomRules, Recorded, backward, recording_options
 from .._tape import Options
 from .._trees import flatten, leaf_paths
 from ._events import Watched, finite
 from ._findings import Diagnosis, Finding
 from ._flow import Flow, flow_of, vanishes
+from ._inputs import Leaf, integer_findings
 from ._layers import THRESHOLD, layer_findings
-from ._nonfinite import Leaf, culprit_events, nonfinite_findings
+from ._nonfinite import culprit_events, nonfinite_findings
 from ._watch import watch
 from ._zeros import dead_end_events, zero_findings
 
@@ -42,6 +44,7 @@ def diagnose(
     *args: Any,
     has_aux: bool = False,
     custom_rules: CustomRules = "honour",
+    strong_zeros: bool = False,
 ) -> Diagnosis:
     """Find where a NaN, an infinity or a zero gradient of a function begins.
 
@@ -50,7 +53,8 @@ def diagnose(
     every value and every cotangent looked at.
 
     A finding is an output or a gradient that is not finite, a gradient that is zero throughout
-    for a reason that training does not remove, and one that vanishes or explodes along the layers.
+    for a reason that training does not remove (underflow among them), one that vanishes or explodes
+    along the layers, and that no argument is of a floating type.
     No finding is a zero of a stationary point (a perfect fit, a square at 0, contributions that
     cancel), of a factor that is a zero parameter with a gradient of its own (a layer that starts
     at zero), or of an input that the result does not use. Of the arguments beyond the first, also
@@ -62,12 +66,15 @@ def diagnose(
         has_aux: `fun` returns a pair, of which only the first is looked at.
         custom_rules: "honour" uses the custom_jvp and custom_vjp rules of functions that have
             them; "ignore" looks at their bodies instead.
+        strong_zeros: as in `vjp`; a zero cotangent times a partial that is not finite is zero, as
+            a finding may advise.
 
     Returns:
         A `Diagnosis`. ``print`` shows the report.
 
     Raises:
-        GradientTypeError: an argument holds a leaf that is no array.
+        GradientTypeError: `fun` is no function, or an argument holds a leaf that is no array.
+        GradientValueError: called inside jit or another transformation.
         MissingRuleError: a gradient would pass a primitive without a rule.
 
     >>> import jax.numpy as jnp
@@ -77,14 +84,17 @@ def diagnose(
     >>> diagnose(jnp.sin, 0.5).ok
     True
     """
+    check_callable(fun, "diagnose")
     check_differentiable(args, "diagnose", allow_int=True)
-    options = recording_options(custom_rules, False, 64)
-    look = _look(fun, args, has_aux, options)
-    leaves = _leaves(fun, args)
+    options = recording_options(custom_rules, strong_zeros, 64)
     name = getattr(fun, "__name__", type(fun).__name__)
+    _refuse_unknown(jax.tree.leaves(args), name)
+    look = _look(fun, args, has_aux, options)
+    _refuse_unknown([*look.outputs, *look.gradients], name)
+    leaves = _leaves(fun, args)
     norms = _norms(leaves, look)
-    if look.sound() and not _suspicious(leaves, norms):
-        return Diagnosis((), (), name, norms)
+    if look.sound() and not _suspicious(norms):
+        return Diagnosis(tuple(integer_findings(leaves)), (), name, norms)
     findings, notes = _close_look(fun, args, has_aux, options, look, leaves)
     return Diagnosis(tuple(findings), tuple(notes), name, norms)
 
@@ -130,9 +140,16 @@ def _norms(leaves: Sequence[Leaf], look: Look) -> dict[str, float]:
     }
 
 
-def _suspicious(leaves: Sequence[Leaf], norms: dict[str, float]) -> bool:
+def _refuse_unknown(values: Sequence[Any], name: str) -> None:
+    if any(compat.is_tracer(value) and compat.concrete(value) is None for value in values):
+        raise GradientValueError(
+            f"diagnose of `{name}` was asked for inside jit, vmap or another transformation, where "
+            "values are not known yet; call it with numbers, and let the function hold the jit"
+        )
+
+
+def _suspicious(norms: dict[str, float]) -> bool:
     """Whether a gradient is zero throughout, or very small, or very large."""
-    del leaves
     return any(norm < THRESHOLD or norm > 1 / THRESHOLD for norm in norms.values())
 
 

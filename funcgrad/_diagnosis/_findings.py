@@ -23,7 +23,7 @@ class Finding(NamedTuple):
         suggestion: what to do.
         code: the text of that line.
         leaves: the inputs that are reached, as one would write them.
-        inside: the loops around it, such as ``scan, iteration 3 of 10``.
+        inside: the loops around it, such as ``scan, iteration 3 of 10``, counted from 1.
         numbers: what was seen: operands, incoming cotangent, local partial, counts.
 
     >>> import jax, funcgrad

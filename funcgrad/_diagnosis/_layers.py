@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from ._events import Event, Key
 from ._findings import Finding
 from ._flow import Flow, vanishes
-from ._nonfinite import Leaf
+from ._inputs import Leaf
 from ._places import line_of
 
 # The spacing of float32 numbers near 1 is 1.2e-7: beside a gradient of one, a gradient below it
@@ -53,8 +53,8 @@ def layer_findings(flow: Flow, leaves: Sequence[Leaf]) -> list[Finding]:
         if THRESHOLD * scale <= size <= 1 / THRESHOLD:
             continue
         kind = "vanishing" if size < 1 else "exploding"
-        links = _chain(flow, key)
-        total = _steady(links, kind)
+        links = chain(flow, key)
+        total = steady(links, kind)
         if kind == "vanishing" and total < -math.log(THRESHOLD):
             total = max(total, _saturation(links))
         if total < -math.log(THRESHOLD):
@@ -68,7 +68,7 @@ def layer_findings(flow: Flow, leaves: Sequence[Leaf]) -> list[Finding]:
     return [_finding(kind, links, names) for kind, (_, links, names) in worst.items()]
 
 
-def _chain(flow: Flow, start: Key) -> list[Link]:
+def chain(flow: Flow, start: Key) -> list[Link]:
     """The operations from an input to the output."""
     links: list[Link] = []
     key: Key = start
@@ -94,7 +94,7 @@ def _size(cotangent: object) -> float:
     return 0.0 if vanishes(cotangent) else float(jnp.abs(jnp.asarray(cotangent)).max())
 
 
-def _steady(links: Sequence[Link], kind: str) -> float:
+def steady(links: Sequence[Link], kind: str) -> float:
     """How much a chain shrinks (grows) in all, in logarithms, but for its largest single step."""
     sign = -1 if kind == "vanishing" else 1
     steps = sorted((sign * link.growth for link in links), reverse=True)

@@ -90,7 +90,7 @@ def _plan(trace: Any, loop: Loop) -> Iterator[tuple[int, int, int | None]]:
 def _one(
     trace: Any, loop: Loop, carry: list[Any], i: int, caller: Any
 ) -> tuple[list[Any], list[Any]]:
-    place = f"{loop.name}, iteration {i} of {loop.length}"
+    place = f"{loop.name}, iteration {i + 1} of {loop.length}"
     with trace.within(inside=(*trace.inside, place)):
         trace.frames = caller
         entry = [_entry(trace, x, i, i + 1, True) for x in loop.xs]
@@ -103,7 +103,7 @@ def _several(
     trace: Any, loop: Loop, carry: list[Any], piece: Piece, caller: Any
 ) -> tuple[list[Any], list[Any]]:
     """A few iterations as one scan."""
-    place = f"{loop.name}, iterations {piece.start} to {piece.stop - 1} of {loop.length}"
+    place = f"{loop.name}, iterations {piece.start + 1} to {piece.stop} of {loop.length}"
     with trace.within(inside=(*trace.inside, place)):
         trace.frames = caller
         entries = [_entry(trace, x, piece.start, piece.stop, False) for x in loop.xs]

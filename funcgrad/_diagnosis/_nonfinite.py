@@ -11,23 +11,16 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._tape import CustomBackward, Options
 from ._advice import Case, suggest
-from ._events import Event, Key, Watched, finite
+from ._events import Event, finite
 from ._findings import Finding
-from ._flow import Back, Flow, flow_of, sound
+from ._flow import Back, Flow, flow_of
+from ._inputs import Leaf, brought_in, input_finding, leaf_of, passed_through
 from ._numbers import backward_numbers, describe, forward_numbers
-from ._origins import Culprit, Origin, backward_culprits, forward_origin, upstream
+from ._origins import Culprit, backward_culprits, forward_origin, upstream
 from ._places import line_of
 from ._watch import watch
 
 MOST = 5  # findings of one kind: the rest repeats them
-
-
-class Leaf(NamedTuple):
-    """One input of the function."""
-
-    path: str
-    argument: int
-    value: Any
 
 
 class Seen(NamedTuple):
@@ -42,14 +35,10 @@ class Seen(NamedTuple):
 
 def nonfinite_findings(flow: Flow, leaves: Sequence[Leaf], cured: bool) -> list[Finding]:
     """What makes an output or a gradient non-finite: the forward places, then the backward ones."""
-    reached = tuple(
-        leaf.path
-        for leaf, key in zip(leaves, flow.watched.inputs, strict=True)
-        if key is not None and not sound(flow.totals.get(key))
-    )
-    found = _forward(flow, leaves, reached)
+    culprits = backward_culprits(flow)
+    found = _forward(flow, leaves, culprits)
     spoiled = bool(found)
-    for culprit in backward_culprits(flow):
+    for culprit in culprits:
         found += _backward(flow, culprit, leaves, cured, spoiled)
     unique = {(f.primitive, f.source, f.inside[:1] if f.kind == "input" else ()): f
               for f in reversed(found)}  # fmt: skip
@@ -68,53 +57,38 @@ def culprit_events(flow: Flow) -> list[Event]:
 # --- forward --------------------------------------------------------------------------------------
 
 
-def _forward(flow: Flow, leaves: Sequence[Leaf], reached: tuple[str, ...]) -> list[Finding]:
+def _forward(flow: Flow, leaves: Sequence[Leaf], culprits: Sequence[Culprit]) -> list[Finding]:
     found = []
     watched = flow.watched
     for key, value in zip(watched.outputs, watched.values, strict=True):
-        if not finite(value):
-            origin = forward_origin(watched, flow.writer, key)
-            names = reached
-            if origin is not None and not names:  # every gradient is cut off further on, or finite
-                above = upstream(origin.event, watched, flow.writer)
-                names = tuple(leaves[place].path for place in above)
-            found.append(_from_origin(origin, key, watched, leaves, names))
+        if finite(value):
+            continue
+        origin = forward_origin(watched, flow.writer, key)
+        if origin is None:
+            found.append(passed_through(key, watched, leaves))
+            continue
+        names = tuple(leaves[place].path for place in _reaching(flow, origin.event, culprits))
+        if origin.kind == "made":
+            seen = Seen(_innermost(origin.event), True, None, False, names)
+            found.append(_finding(seen, False))
+        else:
+            found.append(brought_in(origin, watched, leaves, names))
     return found
 
 
-def _from_origin(
-    origin: Origin | None, key: Key, watched: Watched, leaves: Sequence[Leaf],
-    reached: tuple[str, ...],
-) -> Finding:  # fmt: skip
-    if origin is None:
-        return _passed_through(key, watched, leaves)
-    if origin.kind == "made":
-        event = _innermost(origin.event)
-        return _finding(Seen(event, True, None, False, reached), False)
-    name = _leaf_name(origin.key, watched, leaves)
-    source, code = line_of(origin.event.frames)
-    what = f"the input {name}" if name else "a constant of the function"
-    value = next(
-        v for k, v in zip(origin.event.reads, origin.event.operands, strict=True) if k == origin.key
-    )
-    return Finding(
-        "input" if name else "constant", "forward", origin.event.primitive, source,
-        f"{what} holds a non-finite number before anything is computed: clean the data (check "
-        "`jnp.isfinite(x).all()` where it is loaded), or, if it is a parameter, look at the step "
-        "before, whose gradient overflowed",
-        code, reached, origin.event.inside, (("value", describe(value)),),
-    )  # fmt: skip
+def _reaching(flow: Flow, event: Event, culprits: Sequence[Culprit]) -> list[int]:
+    """The inputs whose gradient an operation spoils; those before it, where it spoils none."""
+    reached = {place for c in culprits if _stems(flow, c.event, event) for place in c.reaches}
+    return sorted(reached) or list(upstream(event, flow.watched, flow.writer))
 
 
-def _passed_through(key: Key, watched: Watched, leaves: Sequence[Leaf]) -> Finding:
-    name = _leaf_name(key, watched, leaves)
-    text = f"the output is the non-finite {f'input {name}' if name else 'constant'} itself"
-    return Finding("input" if name else "constant", "forward", "none", "", text, leaves=(name,))
-
-
-def _leaf_name(key: Key, watched: Watched, leaves: Sequence[Leaf]) -> str:
-    pairs = zip(watched.inputs, leaves, strict=True)
-    return next((leaf.path for own, leaf in pairs if own == key and key is not None), "")
+def _stems(flow: Flow, culprit: Event, event: Event) -> bool:
+    """Whether a cotangent is spoiled by an operation itself, or by the value that it made."""
+    if culprit.number == event.number:
+        return True
+    bad = (k for k, v in zip(culprit.reads, culprit.operands, strict=True) if not finite(v))
+    origins = (forward_origin(flow.watched, flow.writer, key) for key in bad)
+    return any(origin is not None and origin.event.number == event.number for origin in origins)
 
 
 def _innermost(event: Event) -> Event:
@@ -166,33 +140,13 @@ def _backward(
             if spoiled:
                 return []
             return [_finding(Seen(_innermost(origin.event), True, back, cut, names), cured)]
-        if origin is None and _holds_nan(flow.watched, key, leaves):
-            value = _leaf_value(flow.watched, key, leaves)
-            return [_input_finding(event, value, names, _leaf_name(key, flow.watched, leaves))]
+        leaf = leaf_of(key, flow.watched, leaves)
+        if origin is None and leaf is not None and not finite(leaf.value):
+            return [input_finding(event, leaf, names)]
     if spoiled and (event.piece is not None or not all(map(finite, event.outputs))):
         return []
     inner, inner_back = _inside_rule(event, back)
     return [_finding(Seen(inner, False, inner_back, cut, names), cured)]
-
-
-def _input_finding(event: Event, value: Any, names: tuple[str, ...], name: str) -> Finding:
-    source, code = line_of(event.frames)
-    return Finding(
-        "input", "backward", event.primitive, source,
-        f"the input {name} holds a NaN, which the gradient meets although the value does not: "
-        "replace it before the computation, as in `jnp.where(jnp.isnan(x), 0.0, x)`",
-        code, names, event.inside, (("value", describe(value)),),
-    )  # fmt: skip
-
-
-def _leaf_value(watched: Watched, key: Key, leaves: Sequence[Leaf]) -> Any:
-    return leaves[watched.inputs.index(key)].value
-
-
-def _holds_nan(watched: Watched, key: Key, leaves: Sequence[Leaf]) -> bool:
-    if key is None or key not in watched.inputs:
-        return False
-    return bool(jnp.isnan(_leaf_value(watched, key, leaves)).any())
 
 
 def _is_cut(flow: Flow, event: Event, back: Back) -> bool:

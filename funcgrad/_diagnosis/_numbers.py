@@ -62,9 +62,17 @@ def backward_numbers(event: Event, back: Back) -> Numbers:
     """The operands, the incoming cotangent, the local partial and what is handed on."""
     operands = [(_name(event, i), describe(value)) for i, value in enumerate(event.operands)]
     arriving = [("incoming cotangent", describe(ct)) for ct in back.arriving if ct is not None]
-    partials = [("local partial", describe(partial)) for partial in _partials(event)]
-    handed = [("cotangent of the operand", describe(ct)) for ct in back.delivered if ct is not None]
+    partials = _each(event, "local partial by {}", "local partial", _partials(event))
+    handed = _each(event, "cotangent of {}", "cotangent of the operand", back.delivered)
     return (*operands[:3], *arriving[:2], *partials[:2], *handed[:2])
+
+
+def _each(event: Event, several: str, single: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+    """A number for each operand, which is named where there are several."""
+    names = [single if len(event.operands) == 1 else several.format(_name(event, i))
+             for i in range(len(values))]  # fmt: skip
+    pairs = zip(names, values, strict=True)
+    return [(name, describe(value)) for name, value in pairs if value is not None]
 
 
 def _name(event: Event, index: int) -> str:
@@ -77,7 +85,7 @@ def _partials(event: Event) -> Sequence[Any]:
     if event.step is None or rule is None or rule.family != "elementwise":
         return []
     ones = jnp.ones_like(jnp.asarray(event.outputs[0]))
-    return [partial for partial in pull(event.step, [ones]) if partial is not None]
+    return pull(event.step, [ones])
 
 
 def _at(event: Event, values: Sequence[Any]) -> Numbers:

@@ -17,7 +17,8 @@ class Origin(NamedTuple):
 
     event: Event
     kind: str  # "made", "input" or "constant"
-    key: Key = None  # of the input or the constant
+    keys: tuple[Key, ...] = ()  # of the inputs, or of the constant
+    value: Any = None  # of the first of them
 
 
 class Culprit(NamedTuple):
@@ -35,15 +36,16 @@ def forward_origin(
 ) -> Origin | None:
     """The operation where the non-finite part of a value begins.
 
-    An infinity that a constant or an input brings in (a mask of -inf) is no fault by itself; the
-    operation that makes a NaN of it is.
+    An infinity that a constant brings in (a mask of -inf) is no fault by itself; the operation that
+    makes a NaN of it is. One that an input brings in is.
     """
-    stack, seen = [key], set()
+    stack: list[tuple[Key, Event | None]] = [(key, None)]
+    seen: set[Key] = set()
     made: list[Event] = []
     candidates: list[Event] = []
-    outside: Origin | None = None
+    outside: list[Origin] = []
     while stack:
-        current = stack.pop()
+        current, reader = stack.pop()
         number = writer.get(current)
         if current in seen or number is None or (limit is not None and number >= limit):
             continue
@@ -54,13 +56,44 @@ def forward_origin(
             made.append(event)
         elif _makes_nan(event):
             candidates.append(event)
+        # Nobody writes a cast to the same dtype: name what reads its result.
+        named = reader if reader is not None and _is_idle(event) else event
         for i in (i for i in bad if writer.get(event.reads[i]) is None):
-            kind = "input" if event.reads[i] in watched.inputs else "constant"
-            if outside is None or _has_nan(event.operands[i]):
-                outside = Origin(event, kind, event.reads[i])
-        stack.extend(event.reads[i] for i in bad)
-    first = min(made or candidates, key=lambda event: event.number, default=None)
-    return outside if first is None else Origin(first, "made")
+            kind = "input" if _is_input(event.reads[i], watched) else "constant"
+            outside.append(Origin(named, kind, (event.reads[i],), event.operands[i]))
+        stack.extend((event.reads[i], named) for i in bad)
+    return _first_of(made, candidates, outside)
+
+
+def _first_of(made: list[Event], candidates: list[Event], outside: list[Origin]) -> Origin | None:
+    inputs = [origin for origin in outside if origin.kind == "input"]
+    if made or (candidates and not inputs):
+        return Origin(min(made or candidates, key=lambda event: event.number), "made")
+    if not outside:
+        return None
+    first = _worst(inputs or outside)
+    keys = tuple(dict.fromkeys(o.keys[0] for o in inputs if _alike(o, first)))
+    return first._replace(keys=keys or first.keys)
+
+
+def _worst(outside: list[Origin]) -> Origin:
+    """A NaN before an infinity, and what is read first."""
+    return min(outside, key=lambda origin: (not _has_nan(origin.value), origin.event.number))
+
+
+def _alike(one: Origin, other: Origin) -> bool:
+    return _has_nan(one.value) == _has_nan(other.value)
+
+
+def _is_input(key: Key, watched: Watched) -> bool:
+    return key is not None and key in watched.inputs
+
+
+def _is_idle(event: Event) -> bool:
+    """Whether an operation hands its operand on as it is."""
+    if event.primitive not in {"convert_element_type", "copy", "copy_p"}:
+        return False
+    return bool(compat.typeof(event.operands[0]).dtype == compat.typeof(event.outputs[0]).dtype)
 
 
 def _bad_operands(event: Event) -> list[int]:

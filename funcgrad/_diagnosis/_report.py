@@ -18,6 +18,12 @@ _HEADS = {
     "exploding": "the gradient explodes, most of all in `{0}`",
 }
 
+_WITHOUT = {
+    "input": "a non-finite input is returned",
+    "constant": "a non-finite constant is returned",
+    "missing": "there is no gradient",
+}
+
 
 def report(
     function: str, findings: Sequence[Any], notes: Sequence[Any], norms: Mapping[str, float]
@@ -42,14 +48,17 @@ def finding_lines(finding: Any) -> list[str]:
     """The lines of one finding."""
     head = _HEADS[finding.kind].format(finding.primitive)
     phase = f", {finding.phase}" if finding.kind in {"nan", "inf"} else ""
-    lines = [f"{head}{phase} ({finding.source or 'unknown line'})"]
+    where = f" ({finding.source or 'unknown line'})"
+    if finding.primitive == "none":  # no operation is at fault
+        head, where = _WITHOUT.get(finding.kind, head), ""
+    lines = [f"{head}{phase}{where}"]
     if finding.code:
         lines.append(_clip(f"     {finding.code}"))
     for place in finding.inside:
         lines += _wrap(f"in {place}")
     for name, value in finding.numbers:
         lines += _wrap(f"{name}: {value}", "   ", "      ")
-    if finding.leaves:
+    if finding.leaves and finding.primitive != "none":
         lines += _wrap(f"reaches: {', '.join(finding.leaves)}", "   ", "      ")
     return [*lines, *_wrap(f"-> {finding.suggestion}", "   ", "      ")]
 

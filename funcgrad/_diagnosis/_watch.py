@@ -275,6 +275,9 @@ def watch(
         trace.windows = windows
         if around is not None:
             trace.explain(around)
+        # A Python number has no identity by which its way could be followed.
+        with compat.set_current_trace(parent):
+            values = [v if compat.is_tracer(v) else compat.as_array(v) for v in values]
         entering = [
             trace.variable(value, aval) if compat.is_inexact(aval) else value
             for value, aval in zip(values, avals, strict=True)

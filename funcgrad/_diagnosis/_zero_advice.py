@@ -8,7 +8,7 @@ SATURATING = frozenset({
     "tanh", "logistic", "erf", "erfc", "exp", "exp2", "expm1", "atan", "erf_inv",
 })  # fmt: skip
 # Findings also for arguments beyond the first: nobody writes these on purpose.
-ALWAYS = frozenset({"cast", "staircase", "index", "saturated", "underflow"})
+ALWAYS = frozenset({"cast", "staircase", "index", "saturated", "low", "underflow", "too small"})
 
 _CUTS = {
     "stop_gradient": "stop", "argmax": "index", "argmin": "index", "argsort": "index",
@@ -50,7 +50,8 @@ _TEXTS = {
         "straight-through estimator"
     ),
     "saturated": (
-        "`{0}` is saturated: its operand is so large that the slope is exactly 0. Scale or "
+        "`{0}` is saturated: its operand is so large (or so far below 0) that the slope is exactly "
+        "0. Scale or "
         "normalise the operand (smaller initial weights, LayerNorm), or use the loss on logits "
         "instead of probabilities"
     ),
@@ -65,6 +66,16 @@ _TEXTS = {
     "both zero": (
         "both factors of this product are zero and neither can start to move: initialise one of "
         "them at random"
+    ),
+    "low": (
+        "`{0}` underflows: its operand is so far below 0 that the value and the slope are exactly "
+        "0. Work with logarithms (`jax.nn.log_softmax`, `jax.nn.logsumexp`), scale or "
+        "shift the operand, or compute this part in a wider dtype"
+    ),
+    "too small": (
+        "the gradient underflows to exactly 0: it is smaller than the smallest number of its "
+        "dtype. Scale the loss up (and the gradient down afterwards, in a wider dtype), rescale "
+        "the tiny factor, or compute this part in a wider dtype (float32 rather than float16)"
     ),
     "underflow": (
         "the gradient vanishes on its way and underflows to exactly 0: use residual connections, "

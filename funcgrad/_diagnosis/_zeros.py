@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
-from .._reverse import pull
 from . import _zero_advice as advice
+from ._causes import MOVING, Place, classify
 from ._events import Event, Key
 from ._findings import Finding
 from ._flow import Back, Flow, vanishes
-from ._nonfinite import Leaf
+from ._inputs import Leaf
 from ._numbers import backward_numbers, forward_numbers
 from ._places import line_of
-
-# An operation whose partial is zero on a whole region: being there is a dead end for training.
-FLAT = frozenset({
-    "max", "min", "clamp", "select_n", "sign", "tanh", "logistic", "erf", "erfc", "exp", "exp2",
-    "expm1", "atan", "reduce_max", "reduce_min", "convert_element_type", "floor", "ceil", "round",
-    "rem", "rsqrt", "log1p", "custom_jvp_call", "custom_vjp_call", "gt", "lt", "ge", "le", "eq",
-    "ne", "and", "or", "not", "argmax", "argmin", "argsort", "is_finite", "reduce_and",
-    "reduce_or", "erf_inv", "igamma", "igammac", "lt_to", "le_to",
-})  # fmt: skip
-# Multiplied by what they read beside the operand: that factor, not the operation, is at fault.
-PRODUCTS = frozenset({"mul", "dot_general", "conv_general_dilated", "div"})
-OWN_FACTOR = frozenset({"integer_pow", "square", "pow", "sin", "cos", "cosh", "abs"})
-# Hand entries on or leave them out: what is left out is no fault of theirs.
-MOVING = frozenset({
-    "concatenate", "pad", "slice", "dynamic_slice", "dynamic_update_slice", "gather", "scatter",
-    "scatter-add", "rev", "sort", "copy",
-})  # fmt: skip
-# What a custom rule's own function is known by: relu is a max.
-KINKED = frozenset({"max", "min", "clamp", "tanh", "logistic", "erf", "exp", "sign", "select_n"})
-TINY = 1e-30  # a cotangent below this has underflowed: float32 ends at 1.2e-38
-
-
-class Place(NamedTuple):
-    """Where a gradient becomes zero, and why."""
-
-    event: Event
-    why: str  # a key of `_zero_advice`
-    kind: str = "zero"
-    benign: bool = False
 
 
 def zero_findings(
@@ -73,7 +44,7 @@ def zero_findings(
                 counts = own or place.why in advice.ALWAYS
                 finding = _finding(place, leaves[number].path, _back_of(flow, place.event))
                 _add(findings if counts else notes, finding, place)
-    return list(findings.values())[:5], list(notes.values())
+    return list(findings.values())[:5], [_shortened(findings, *pair) for pair in notes.items()]
 
 
 def dead_end_events(flow: Flow, zero: Sequence[int]) -> list[Event]:
@@ -98,6 +69,16 @@ def _add(found: dict[Any, Finding], finding: Finding, place: Place | None) -> No
     earlier = found.get(key)
     leaves = (*(earlier.leaves if earlier else ()), *finding.leaves)
     found[key] = (earlier or finding)._replace(leaves=tuple(dict.fromkeys(leaves)))
+
+
+def _shortened(findings: dict[Any, Finding], key: Any, note: Finding) -> Finding:
+    """A note; one that a finding has said already refers to it."""
+    if key not in findings:
+        return note
+    named = ", ".join(findings[key].leaves)
+    return note._replace(
+        suggestion=f"`{note.primitive}` makes it zero, for the reason given for {named}"
+    )
 
 
 def _unused(leaf: Leaf) -> Finding:
@@ -191,7 +172,7 @@ def _dead_ends(flow: Flow, start: Key, alive: Set[Key]) -> Iterable[Place]:
                 stack.extend(k for k in event.writes if k is not None)
                 guarded = guarded or (_excludes(event, key) and _computes(flow, event))
             else:
-                place = _classify(flow, event, back, key, start, alive)
+                place = classify(flow, event, back, key, start, alive)
                 found.setdefault((place.event.primitive, line_of(place.event.frames)), place)
     # The double where: what one `where` leaves out, an earlier one has made safe.
     return [
@@ -214,74 +195,3 @@ def _excludes(event: Event, key: Key) -> bool:
     which = jnp.asarray(event.operands[0]).astype(int)
     cases = [i - 1 for i, read in enumerate(event.reads) if read == key and i > 0]
     return not any(bool((which == case).any()) for case in cases)
-
-
-def _classify(flow: Flow, event: Event, back: Back, key: Key, start: Key, alive: Set[Key]) -> Place:
-    if event.step is None:
-        return Place(event, "flat")
-    probe = pull(event.step, [_probe(ct) for ct in back.arriving])
-    mine = [ct for read, ct in zip(event.reads, probe, strict=True) if read == key]
-    if not all(map(vanishes, mine)):
-        size = max(float(jnp.abs(ct).max()) for ct in back.arriving if ct is not None)
-        return Place(event, "underflow", "vanishing", benign=size > TINY)
-    return _structural(flow, event, key, start, alive)
-
-
-def _structural(flow: Flow, event: Event, key: Key, start: Key, alive: Set[Key]) -> Place:
-    """Why the partial of an operation is zero, whatever the cotangent."""
-    if event.primitive in MOVING:
-        return Place(event, "left out", benign=True)
-    if event.inner is not None:
-        return Place(_rule_primal(event), "flat")
-    if event.primitive in PRODUCTS:
-        others = [k for k in event.reads if k != key] or [key]
-        factor = event.reads[0] if event.primitive == "div" else others[0]
-        return _factor(flow, event, factor, start, alive)
-    if event.primitive in OWN_FACTOR:
-        return _factor(flow, event, event.reads[0], start, alive)
-    return Place(event, "saturated" if event.primitive in advice.SATURATING else "flat")
-
-
-def _probe(cotangent: Any) -> Any:
-    """Another cotangent with the same zeros: what is zero for it too is zero by structure."""
-    if cotangent is None or compat.is_float0(cotangent):
-        return cotangent
-    weights = 1 + 0.5 * jnp.cos(1.0 + 2.4 * jnp.arange(cotangent.size)).reshape(cotangent.shape)
-    return jnp.where(cotangent != 0, weights, 0).astype(cotangent.dtype)
-
-
-def _rule_primal(event: Event) -> Event:
-    """What a custom rule's function does itself, rather than the rule's arithmetic."""
-    if event.inner is None:
-        return event
-    plain = [e for e in event.inner.events if e.step is None and e.primitive in KINKED]
-    return plain[0] if plain else event
-
-
-def _factor(flow: Flow, event: Event, factor: Key, start: Key, alive: Set[Key]) -> Place:
-    """Why the other factor of a product is zero."""
-    key = factor
-    while key in flow.writer:
-        maker = flow.event(flow.writer[key])
-        if not all(_all_zero(value) for value in maker.outputs):
-            return Place(event, "product", benign=True)
-        zeros = [i for i, value in enumerate(maker.operands) if _all_zero(value)]
-        passing = maker.primitive not in FLAT or maker.primitive == "convert_element_type"
-        if not (passing and zeros):
-            return Place(_rule_primal(maker), "factor", benign=maker.primitive not in FLAT)
-        key = next((maker.reads[i] for i in zeros if maker.reads[i] is not None), None)
-    if key is None or key not in flow.watched.inputs:
-        return Place(event, "constant", benign=event.primitive != "mul")
-    started = key == start or key in alive or not _floating_key(key)
-    return Place(event, "start" if started else "both zero", benign=started)
-
-
-def _floating_key(key: Key) -> bool:
-    return key is not None and key[0] == "slot"
-
-
-def _all_zero(value: Any) -> bool:
-    kind = compat.typeof(value).dtype
-    if not (jnp.issubdtype(kind, jnp.number) or jnp.issubdtype(kind, jnp.bool_)):
-        return False
-    return not bool((jnp.asarray(value) != 0).any())

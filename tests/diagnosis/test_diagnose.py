@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from funcgrad._diagnosis import Diagnosis, Finding, diagnose
-from funcgrad._errors import GradientTypeError
+from funcgrad._errors import GradientTypeError, GradientValueError
 from tests.diagnosis.cases import CASES, culprit_line
 
 
@@ -70,6 +70,42 @@ def test_an_argument_that_is_no_array_is_named() -> None:
         diagnose(lambda x, _name: x, 1.0, "name")
 
 
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(GradientTypeError, match="diagnose takes a function first"):
+        diagnose(3, 1.0)  # type: ignore[arg-type]  # which is what is tested
+
+
+@pytest.mark.parametrize("around", [jax.jit, jax.vmap])
+def test_it_is_refused_inside_a_transformation(around: Any) -> None:
+    with pytest.raises(GradientValueError, match="diagnose of `sqrt` was asked for inside jit"):
+        around(lambda x: diagnose(jnp.sqrt, x).ok)(ZERO_ONE)
+    with pytest.raises(GradientValueError, match="was asked for inside jit"):
+        around(lambda x: diagnose(lambda y: y * x, 1.0).ok)(ZERO_ONE)
+
+
+def test_strong_zeros_confirms_the_remedy() -> None:
+    assert not diagnose(trap, ZERO_ONE).ok
+    assert diagnose(trap, ZERO_ONE, strong_zeros=True).ok
+
+
+def test_operands_are_numbered_where_there_are_several() -> None:
+    found = diagnose(lambda x, y: jnp.where(y > 0, x / y, 0.0), 1.0, 0.0)
+    names = [name for name, _ in found.findings[0].numbers]
+    assert len(set(names)) == len(names)
+    assert {"local partial by operand 0", "cotangent of operand 1"} <= set(names)
+
+
+def test_each_of_two_findings_names_the_inputs_that_it_reaches() -> None:
+    log, sqrt = diagnose(lambda x, y: jnp.sqrt(x) + jnp.log(y), 0.0, 0.0).findings
+    assert (log.primitive, log.leaves) == ("log", ("y",))
+    assert (sqrt.primitive, sqrt.leaves) == ("sqrt", ("x",))
+
+
+def test_a_value_that_spoils_the_gradient_of_another_factor_reaches_it() -> None:
+    finding = diagnose(lambda x, y: x * jnp.log(y), 1.0, 0.0).findings[0]
+    assert finding.leaves == ("x", "y")
+
+
 # --- places ---------------------------------------------------------------------------------------
 
 
@@ -104,7 +140,7 @@ def test_the_function_inside_map_is_blamed_and_not_the_map() -> None:
 
     finding = diagnose(mapped, ZERO_ONE).findings[0]
     assert finding.source == f"test_diagnose.py:{culprit_line(mapped)}"
-    assert finding.inside == ("scan, iteration 0 of 2",)
+    assert finding.inside == ("scan, iteration 1 of 2",)
 
 
 @jax.custom_vjp
@@ -152,7 +188,7 @@ def test_a_long_scan_is_narrowed_down_to_its_iteration(reverse: bool) -> None:
 
     finding = diagnose(long, 1.0).findings[0]
     assert finding.primitive == "sqrt"
-    assert finding.inside == ("scan, iteration 1234 of 3000",)
+    assert finding.inside == ("scan, iteration 1235 of 3000",)
 
 
 def test_a_long_while_loop_is_narrowed_down_too() -> None:
@@ -163,7 +199,7 @@ def test_a_long_while_loop_is_narrowed_down_too() -> None:
 
     finding = diagnose(long, 1.0).findings[0]
     assert finding.primitive == "sqrt"
-    assert finding.inside == ("while_loop, iteration 2001 of 3000",)
+    assert finding.inside == ("while_loop, iteration 2002 of 3000",)
 
 
 def test_a_loop_without_iterations_is_no_trouble() -> None:
