@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
@@ -150,8 +151,27 @@ def _dispatch(argv: Sequence[str] | None) -> int:
         parser.print_help(sys.stderr)
         return WRONG_USAGE
     module, function = options.handler.split(":")
-    code: int = getattr(import_module(module), function)(options)
+    with _interrupt_later():
+        loaded = import_module(module)
+    code: int = getattr(loaded, function)(options)
     return code
+
+
+@contextlib.contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold a Ctrl-C back while compiled modules load, which would fail with an error of theirs."""
+    pressed: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    except ValueError:  # outside the main thread no signal arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _explain(error: OSError) -> str:

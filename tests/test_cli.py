@@ -324,3 +324,18 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(cli, "_dispatch", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main(["train"])
+
+
+def test_an_interrupt_while_modules_load_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled modules would fail with an error of their own, and another exit code."""
+    done: list[str] = []
+
+    def slow(name: str) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append(name)
+        return None
+
+    monkeypatch.setattr(cli, "import_module", slow)
+    assert cli.main(["rules"]) == cli.INTERRUPTED
+    assert done == ["funcgrad.listing.command"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

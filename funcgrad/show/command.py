@@ -95,7 +95,7 @@ def _guarded(make: Callable[[], Any]) -> Any:
         return make()
     except FuncgradError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(f"the function raised {describe(error)}") from error
 
 

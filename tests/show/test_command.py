@@ -21,6 +21,7 @@ def a_script(tmp_path: Path) -> Path:
         "def loss(x):\n    y = jnp.sin(x)\n    return jnp.sum(y * y)\n"
         "def trap(x):\n    return jnp.sum(jnp.where(x > 0, jnp.sqrt(x), 0.0))\n"
         "def broken(x):\n    return undefined_name\n"
+        "def leaving(x):\n    raise SystemExit(5)\n"
         "point = (jnp.array([0.0, 4.0]),)\n"
     )
     return path
@@ -80,6 +81,7 @@ def test_a_diagnosis_sets_the_exit_code(script: Path, capsys: pytest.CaptureFixt
         (["graph", "SCRIPT:loss", "--args", "[1.0]", "--format", "html"], "a page is a file"),
         (["graph", "SCRIPT:loss", "--args", "'text'"], "type str"),
         (["graph", "SCRIPT:loss", "--args", "[1.0]", "--depth", "-1"], "depth must be"),
+        (["graph", "SCRIPT:leaving", "--args", "1.0"], "raised SystemExit: 5 at"),
         (["diagnose", "SCRIPT:nothing", "--args", "1.0"], "has no 'nothing'"),
     ],
 )
