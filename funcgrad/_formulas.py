@@ -15,9 +15,32 @@ def formula(rule: Rule) -> str:
     call = _declarations(path).get(int(line)) if line.isdigit() else None
     if call is None:
         return ""
-    source = "".join(linecache.getlines(path))
-    functions = [ast.get_source_segment(source, argument) or "" for argument in call.args[1:]]
+    functions = [_written_out(argument, path) for argument in call.args[1:]]
     return " ".join("; ".join(functions).split())
+
+
+def _written_out(argument: ast.expr, path: str) -> str:
+    """The source of a function; of a named one that is a single expression, that expression."""
+    source = "".join(linecache.getlines(path))
+    found = _functions(path).get(argument.id) if isinstance(argument, ast.Name) else None
+    body = [s for s in found.body if not _is_text(s)] if found is not None else []
+    if found is None or len(body) != 1 or not isinstance(body[0], ast.Return) or not body[0].value:
+        return ast.get_source_segment(source, argument) or ""
+    expression = ast.get_source_segment(source, body[0].value) or ""
+    positional = ", ".join(argument.arg for argument in found.args.args)
+    named = "".join(f", {argument.arg}" for argument in found.args.kwonlyargs)
+    return f"lambda {positional}{', *' if named else ''}{named}: {expression}"
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+@cache
+def _functions(path: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse("".join(linecache.getlines(path)))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 @cache
