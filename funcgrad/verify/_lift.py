@@ -4,14 +4,17 @@ A program is evaluated equation by equation, where every float32, bfloat16 and f
 and every complex64 a complex128. What it computes is then its formula almost without rounding, so
 that a derivative with a wrong formula is told from one that is only rounded.
 
-What stays rounded are the program's literals (0.1 in float32 is 0.1 + 1.5e-9), and what cannot be
+What stays rounded are the program's literals (0.1 in float32 is 0.1 + 1.5e-9); `shaken_literals`
+moves them by half a unit of their last place, to see what that does to a result. What cannot be
 lifted are operations on the bits of a number, and calls out of the program; they raise
 `Unliftable`, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -61,7 +64,7 @@ def _run(closed: Any, *args: Any) -> list[Any]:
     known = dict(zip((*jaxpr.constvars, *jaxpr.invars), values, strict=True))
 
     def read(atom: Any) -> Any:
-        return widen(atom.val) if jaxprs.is_literal(atom) else known[atom]
+        return _literal(atom.val) if jaxprs.is_literal(atom) else known[atom]
 
     for equation in jaxpr.eqns:
         results = _apply(equation, [read(atom) for atom in equation.invars])
@@ -93,6 +96,39 @@ def _parameter(name: str, value: Any) -> Any:
     if hasattr(value, "eqns") or hasattr(value, "jaxpr"):
         raise Unliftable(f"a parameter `{name}` holds a program")
     return value
+
+
+# --- literals -------------------------------------------------------------------------------------
+
+_finfo: Any = jnp.finfo  # which has no types
+_SHAKING: ContextVar[np.random.Generator | None] = ContextVar("_SHAKING", default=None)
+
+
+@contextmanager
+def shaken_literals(seed: int) -> Iterator[None]:
+    """While it lasts, lifted programs have each rounded literal moved up or down by half a unit."""
+    token = _SHAKING.set(np.random.default_rng(seed))
+    try:
+        yield
+    finally:
+        _SHAKING.reset(token)
+
+
+def _literal(value: Any) -> Any:
+    generator = _SHAKING.get()
+    dtype = compat.typeof(value).dtype
+    if generator is None or not jnp.issubdtype(dtype, np.floating):
+        return widen(value)
+    places = int(_finfo(dtype).nmant) + 1
+    if _is_exact(float(value), places // 2):
+        return widen(value)
+    return widen(value) * (1 + 2.0**-places * generator.choice([-1.0, 1.0]))
+
+
+def _is_exact(number: float, places: int) -> bool:
+    """Whether a number needs few binary places, as 0.5 and 3 do: then none were rounded away."""
+    mantissa, _ = np.frexp(number)
+    return bool(not np.isfinite(number) or mantissa * 2**places % 1 == 0)
 
 
 # --- programs inside programs ---------------------------------------------------------------------
