@@ -99,6 +99,11 @@ class Options(NamedTuple):
     checkpoints: int = 64
     strong_zeros: bool = False
 
+    def on_tangents(self) -> Options:
+        """For the tangent map of a custom_jvp rule, which may call its own function: it is linear
+        there, and runs as it is."""
+        return self._replace(custom_rules="honour of vjp")
+
 
 class CustomBackward(NamedTuple):
     """What a custom_vjp call keeps: its residuals, and how to call its backward rule."""

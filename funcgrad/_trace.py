@@ -230,12 +230,19 @@ def run_custom_jvp(
     """The outputs of a custom_jvp rule, and the tape of its tangents at these primals.
 
     The map from tangents to tangents is linear, so the point at which it is recorded does not
-    matter; at zero, all that is computed of it is dropped again under `jit`. A custom_jvp function
-    that the rule calls on tangents runs as it is: a rule may call its own, which is linear then.
+    matter; at zero, all that is computed of it is dropped again under `jit`.
     """
+    tangents_of, zeros, chosen, held = tangent_function(jvp, primals, reads, symbolic_zeros)
+    _, tape = record(tangents_of, zeros, options=options.on_tangents())
+    return held, TangentMap(tape, compat.Opaque(chosen))
+
+
+def tangent_function(
+    jvp: Any, primals: list[Any], reads: Any, symbolic_zeros: bool
+) -> tuple[Callable[..., list[Any]], list[Any], tuple[int, ...], list[Any]]:
+    """A rule as a function of some tangents, their zeros, their operands, and where outputs go."""
     avals = [compat.typeof(primal) for primal in primals]
-    count = len(primals)
-    chosen = [i for i in range(count) if reads[i] is not None]
+    chosen = tuple(i for i, slot in enumerate(reads) if slot is not None)
     held: list[Any] = []
 
     def tangents_of(*given: Any) -> list[Any]:
@@ -246,14 +253,10 @@ def run_custom_jvp(
         results = list(jvp.call_wrapped(*primals, *tangents))
         half = len(results) // 2
         held.extend(results[:half])
-        return [
-            compat.dense_tangent(t, p) for t, p in zip(results[half:], results[:half], strict=True)
-        ]
+        pairs = zip(results[half:], results[:half], strict=True)
+        return [compat.dense_tangent(tangent, primal) for tangent, primal in pairs]
 
-    zeros = [compat.zero_tangent(avals[i]) for i in chosen]
-    linear = options._replace(custom_rules="honour of vjp")
-    _, tape = record(tangents_of, zeros, options=linear)
-    return held, TangentMap(tape, compat.Opaque(tuple(chosen)))
+    return tangents_of, [compat.zero_tangent(avals[i]) for i in chosen], chosen, held
 
 
 def record(

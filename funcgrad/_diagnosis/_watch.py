@@ -19,7 +19,7 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._tape import Options, Step, TangentMap
-from .._trace import TapeTrace
+from .._trace import TapeTrace, tangent_function
 from . import _loops as loops
 from ._events import Event, Key, Watched, finite
 from ._places import Frames, body_frames, user_frames
@@ -65,7 +65,7 @@ class WatchTrace(TapeTrace):
     ) -> Any:
         primals, reads = self.split(tracers)
         untracked = all(slot is None for slot in reads)
-        if untracked or self.options.custom_rules == "ignore":
+        if untracked or self.options.custom_rules != "honour":
             with compat.set_current_trace(self):
                 return fun.call_wrapped(*tracers)
         with compat.set_current_trace(self.parent):
@@ -220,26 +220,11 @@ class WatchTrace(TapeTrace):
         self, jvp: Any, primals: list[Any], reads: Any, symbolic: bool
     ) -> tuple[list[Any], TangentMap, Watched]:
         """As `run_custom_jvp`, with everything that the rule does watched."""
-        avals = [compat.typeof(primal) for primal in primals]
-        picked = [i for i, slot in enumerate(reads) if slot is not None]
-        held: list[Any] = []
-
-        def tangents_of(*given: Any) -> list[Any]:
-            missing = compat.symbolic_zero if symbolic else compat.zero_tangent
-            tangents = [missing(aval) for aval in avals]
-            for i, tangent in zip(picked, given, strict=True):
-                tangents[i] = tangent
-            results = list(jvp.call_wrapped(*primals, *tangents))
-            half = len(results) // 2
-            held.extend(results[:half])
-            pairs = zip(results[half:], results[:half], strict=True)
-            return [compat.dense_tangent(tangent, primal) for tangent, primal in pairs]
-
-        zeros = [compat.zero_tangent(avals[i]) for i in picked]
-        watched, trace = watch(tangents_of, zeros, self.options, self.budget, self)
+        tangents_of, zeros, chosen, held = tangent_function(jvp, primals, reads, symbolic)
+        watched, trace = watch(tangents_of, zeros, self.options.on_tangents(), self.budget, self)
         keys = tuple(("id", id(value)) for value in held)
         watched = watched._replace(outputs=keys, values=tuple(held))
-        return held, TangentMap(trace.tape, compat.Opaque(tuple(picked))), watched
+        return held, TangentMap(trace.tape, compat.Opaque(chosen)), watched
 
 
 class Run(NamedTuple):

@@ -13,6 +13,7 @@ from .._jaxcompat import primitives as p
 from .._registry import general
 from .._reverse import type_of
 from ._cases import at_least_single, several
+from .windows import spread
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -35,18 +36,13 @@ Pairs = Sequence[tuple[int, int]]
 # so feature groups become batch groups and the reverse.
 
 
-def _spread(size: int, dilation: int) -> int:
-    """The length of an axis after dilation."""
-    return 0 if size == 0 else (size - 1) * dilation + 1
-
-
 def _padding(
     low: Sequence[int], sizes: Pairs, kernels: Pairs, results: Sequence[int], strides: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Low and high padding with which a convolution gives results of the wanted sizes."""
     axes = zip(low, sizes, kernels, results, strides, strict=True)
     return [
-        (before, (result - 1) * stride + _spread(*kernel) - before - _spread(*size))
+        (before, (result - 1) * stride + spread(*kernel) - before - spread(*size))
         for before, size, kernel, result, stride in axes
     ]
 
@@ -83,7 +79,7 @@ def _pull_image(
     places = (kernel[1], kernel[0], *kernel[2:])
     turned = lax.rev(_regroup(k, kernel[0], kernel[1], groups), kernel[2:])
     window = list(zip(_sizes(k, kernel[2:]), rhs_dilation, strict=True))
-    low = [_spread(*w) - 1 - before for w, (before, _) in zip(window, padding, strict=True)]
+    low = [spread(*w) - 1 - before for w, (before, _) in zip(window, padding, strict=True)]
     dilated = list(zip(_sizes(ct, out[2:]), window_strides, strict=True))
     result = lax.conv_general_dilated(
         ct, lax.convert_element_type(turned, ct.dtype), lhs_dilation,

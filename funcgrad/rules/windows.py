@@ -18,7 +18,7 @@ Ints = tuple[int, ...]
 Pairs = Sequence[tuple[int, int]]
 
 
-def _spread(size: int, dilation: int) -> int:
+def spread(size: int, dilation: int) -> int:
     """The length of an axis after dilation."""
     return 0 if size == 0 else (size - 1) * dilation + 1
 
@@ -45,8 +45,8 @@ def _sum_transpose(
             continue
         reach = (size - 1) * spacing
         low = reach - padding[axis][0]
-        needed = _spread(_x.shape[axis], base) + reach
-        high = needed - low - _spread(ct.shape[axis], stride)
+        needed = spread(_x.shape[axis], base) + reach
+        high = needed - low - spread(ct.shape[axis], stride)
         ct = p.reduce_window_sum_p.bind(
             ct,
             window_dimensions=_at(axis, size, ct.ndim),
@@ -87,20 +87,20 @@ class Side(NamedTuple):
     @property
     def windows(self) -> int:
         """How many there are."""
-        return (self.entries - _spread(self.size, self.spacing)) // self.stride + 1
+        return (self.entries - spread(self.size, self.spacing)) // self.stride + 1
 
 
 def entries_at(x: Any, side: Side, place: int) -> Any:
     """For every window, its entry at one place."""
     start = place * side.spacing
-    end = start + _spread(side.windows, side.stride)
+    end = start + spread(side.windows, side.stride)
     return lax.slice_in_dim(x, start, end, side.stride, side.axis)
 
 
 def _put_back(ct: Any, side: Side, place: int) -> Any:
     """The transpose of `entries_at`."""
     low = place * side.spacing
-    high = side.entries - low - _spread(side.windows, side.stride)
+    high = side.entries - low - spread(side.windows, side.stride)
     config = _at(side.axis, (low, high, side.stride - 1), ct.ndim, (0, 0, 0))
     return lax.pad(ct, lax.full((), 0, ct.dtype), config)
 

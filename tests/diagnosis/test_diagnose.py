@@ -268,3 +268,13 @@ def test_an_underflow_is_told_as_vanishing() -> None:
 def test_an_auxiliary_output_is_not_looked_at() -> None:
     assert diagnose(lambda x: (x * 2, jnp.log(x * 0)), 1.0, has_aux=True).ok
     assert not diagnose(lambda x: (x * 2, jnp.log(x * 0)), 1.0).ok
+
+
+def test_a_custom_rule_that_calls_its_own_function_on_tangents() -> None:
+    @jax.custom_jvp
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    double.defjvp(lambda primals, tangents: (double(*primals), double(*tangents)))
+    (finding,) = diagnose(lambda x: jnp.sqrt(double(x)), 0.0).findings
+    assert (finding.kind, finding.primitive) == ("inf", "sqrt")
