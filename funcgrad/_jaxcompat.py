@@ -46,9 +46,7 @@ Tracer: Any = core.Tracer
 FLOAT0 = dtypes.float0
 UNSPECIFIED: Any = vars(sharding_impls)["UNSPECIFIED"]  # a sharding left open
 
-set_current_trace = cast(
-    Callable[[Any], AbstractContextManager[None]], extend_core.set_current_trace
-)
+set_current_trace: Callable[[Any], AbstractContextManager[None]] = extend_core.set_current_trace
 take_current_trace = cast(Callable[[], AbstractContextManager[Any]], extend_core.take_current_trace)
 current_source = source_info_util.current
 
@@ -290,9 +288,12 @@ def scopes(source: Any) -> tuple[str, ...]:
     return tuple(part for name in names if name for part in str(name).split("/"))
 
 
-def stack_line() -> str | None:
-    """The user's line on the Python stack; for programs whose own lines are all inside JAX."""
-    frame = inspect.currentframe()
+def user_line() -> str:
+    """The user's line that is running: the recorded one, or, where that is JAX's, of the stack."""
+    recorded = source_line(current_source())
+    frame = None if recorded else inspect.currentframe()
     while frame is not None and not _is_user_filename(frame.f_code.co_filename):
         frame = frame.f_back
-    return None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return recorded or (
+        f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown line"
+    )

@@ -78,7 +78,7 @@ def refusal(primitive: Any, args: Sequence[Any]) -> MissingRuleError | None:
     """The error for a value that carries a gradient and leaves the function by a reference."""
     if primitive not in {p.swap_p, p.addupdate_p}:
         return None
-    where = compat.source_line(compat.current_source()) or compat.stack_line() or "an unknown line"
+    where = compat.user_line()
     return MissingRuleError(
         f"`{primitive}` at {where} stores a value that carries a gradient in a reference of type "
         f"{compat.typeof(args[0])} that was made outside of the differentiated function; make the "

@@ -288,7 +288,7 @@ def missing_rule(
     primitive: Any, args: Sequence[Any], detail: str = " has none"
 ) -> MissingRuleError:
     """The error for a primitive without a rule, with the user's line and the ways out."""
-    where = compat.source_line(compat.current_source()) or compat.stack_line() or "an unknown line"
+    where = compat.user_line()
     shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
     return MissingRuleError(
         f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "

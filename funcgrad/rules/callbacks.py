@@ -28,7 +28,7 @@ def _refuse(primitive: Any, author: str) -> Callable[..., Any]:
         operands: Sequence[Any],
         _params: dict[str, Any],
     ) -> Any:
-        where = compat.source_line(compat.current_source()) or "an unknown line"
+        where = compat.user_line()
         shapes = ", ".join(str(compat.typeof(operand)) for operand in operands)
         raise MissingRuleError(
             f"`{primitive}`, applied to ({shapes}) at {where}, has no derivative that an engine "
