@@ -4,17 +4,15 @@ A program is evaluated equation by equation, where every float32, bfloat16 and f
 and every complex64 a complex128. What it computes is then its formula almost without rounding, so
 that a derivative with a wrong formula is told from one that is only rounded.
 
-What stays rounded are the program's literals (0.1 in float32 is 0.1 + 1.5e-9); `shaken_literals`
-moves them by half a unit of their last place, to see what that does to a result. What cannot be
-lifted are operations on the bits of a number, and calls out of the program; they raise
-`Unliftable`, with the reason.
+What stays rounded are the program's literals (0.1 in float32 is 0.1 + 1.5e-9); `_rounding` moves
+them by half a unit of their last place, to see what that does to a result. What cannot be lifted
+are operations on the bits of a number, and calls out of the program; they raise `Unliftable`, with
+the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +23,8 @@ from jax import lax
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
+from . import _rounding as rounding
+from ._rounding import wide, widen
 
 Flat = Callable[..., list[Any]]
 
@@ -41,30 +41,13 @@ def lift(closed: Any) -> Flat:
     return partial(_run, closed)
 
 
-def widen(value: Any) -> Any:
-    """A floating or complex array in 64 or 128 bits, and others as they are."""
-    dtype = wide(compat.typeof(value).dtype)
-    if dtype is None:
-        return value
-    return value.astype(dtype) if compat.is_tracer(value) else jnp.asarray(np.asarray(value), dtype)
-
-
-def wide(dtype: Any) -> Any:
-    """The dtype to which one is widened; None where it stays."""
-    if compat.is_extended(dtype):
-        return None
-    if jnp.issubdtype(dtype, np.complexfloating):
-        return np.dtype(np.complex128)
-    return np.dtype(np.float64) if jnp.issubdtype(dtype, np.floating) else None
-
-
 def _run(closed: Any, *args: Any) -> list[Any]:
     jaxpr, consts = jaxprs.open_jaxpr(closed)
-    values = [widen(value) for value in (*consts, *args)]
+    values = [*(rounding.moved(c, compat.typeof(c).dtype) for c in consts), *map(widen, args)]
     known = dict(zip((*jaxpr.constvars, *jaxpr.invars), values, strict=True))
 
     def read(atom: Any) -> Any:
-        return _literal(atom.val) if jaxprs.is_literal(atom) else known[atom]
+        return rounding.moved(atom.val, atom.aval.dtype) if jaxprs.is_literal(atom) else known[atom]
 
     for equation in jaxpr.eqns:
         results = _apply(equation, [read(atom) for atom in equation.invars])
@@ -83,7 +66,8 @@ def _apply(equation: Any, operands: list[Any]) -> list[Any]:
         raise
     except Exception as error:
         raise Unliftable(f"`{equation.primitive}` has no 64-bit form: {error!s:.120}") from error
-    return list(results) if equation.primitive.multiple_results else [results]
+    listed = list(results) if equation.primitive.multiple_results else [results]
+    return listed if equation.primitive in _EXACT else rounding.rerounded(listed)
 
 
 _DTYPES = frozenset({"new_dtype", "dtype", "preferred_element_type", "out_dtype", "out_type"})
@@ -96,39 +80,6 @@ def _parameter(name: str, value: Any) -> Any:
     if hasattr(value, "eqns") or hasattr(value, "jaxpr"):
         raise Unliftable(f"a parameter `{name}` holds a program")
     return value
-
-
-# --- literals -------------------------------------------------------------------------------------
-
-_finfo: Any = jnp.finfo  # which has no types
-_SHAKING: ContextVar[np.random.Generator | None] = ContextVar("_SHAKING", default=None)
-
-
-@contextmanager
-def shaken_literals(seed: int) -> Iterator[None]:
-    """While it lasts, lifted programs have each rounded literal moved up or down by half a unit."""
-    token = _SHAKING.set(np.random.default_rng(seed))
-    try:
-        yield
-    finally:
-        _SHAKING.reset(token)
-
-
-def _literal(value: Any) -> Any:
-    generator = _SHAKING.get()
-    dtype = compat.typeof(value).dtype
-    if generator is None or not jnp.issubdtype(dtype, np.floating):
-        return widen(value)
-    places = int(_finfo(dtype).nmant) + 1
-    if _is_exact(float(value), places // 2):
-        return widen(value)
-    return widen(value) * (1 + 2.0**-places * generator.choice([-1.0, 1.0]))
-
-
-def _is_exact(number: float, places: int) -> bool:
-    """Whether a number needs few binary places, as 0.5 and 3 do: then none were rounded away."""
-    mantissa, _ = np.frexp(number)
-    return bool(not np.isfinite(number) or mantissa * 2**places % 1 == 0)
 
 
 # --- programs inside programs ---------------------------------------------------------------------
@@ -175,13 +126,25 @@ def _while(equation: Any, operands: list[Any]) -> list[Any]:
     first, second = params["cond_nconsts"], params["body_nconsts"]
     asked, fixed = operands[:first], operands[first : first + second]
     condition, body = lift(params["cond_jaxpr"]), lift(params["body_jaxpr"])
-    return list(
-        lax.while_loop(
-            lambda carry: condition(*asked, *carry)[0],
-            lambda carry: _as_carried(body(*fixed, *carry)),
-            _as_carried(operands[first + second :]),
-        )
-    )
+
+    def goes_on(carry: Any) -> Any:
+        return jnp.any(condition(*asked, *carry)[0])
+
+    def step(carry: Any) -> Any:
+        after = _as_carried(body(*fixed, *carry))
+        going = condition(*asked, *carry)[0]
+        if not jnp.ndim(going):
+            return after
+        # A loop under vmap: each row stops by itself.
+        pairs = zip(after, carry, strict=True)
+        return [_chosen(going, new, old) for new, old in pairs]
+
+    return list(lax.while_loop(goes_on, step, _as_carried(operands[first + second :])))
+
+
+def _chosen(rows: Any, new: Any, old: Any) -> Any:
+    shape = rows.shape + (1,) * (jnp.ndim(new) - rows.ndim)
+    return jnp.where(rows.reshape(shape), new, old)
 
 
 def _cond(equation: Any, operands: list[Any]) -> list[Any]:
@@ -219,11 +182,13 @@ def _solve(equation: Any, operands: list[Any]) -> list[Any]:
 # --- single operations ----------------------------------------------------------------------------
 
 
-def _bitcast(equation: Any, operands: list[Any]) -> list[Any]:
-    (x,) = operands
-    if wide(compat.typeof(x).dtype) is not None:
-        raise Unliftable("`bitcast_convert_type` reads the bits of a number")
-    return [widen(equation.primitive.bind(x, **equation.params))]
+def _natively(equation: Any, operands: list[Any]) -> list[Any]:
+    """On the numbers as they were, since the operation reads their bits."""
+    narrow = [
+        x if wide(atom.aval.dtype) is None else x.astype(atom.aval.dtype)
+        for x, atom in zip(operands, equation.invars, strict=True)
+    ]
+    return [widen(equation.primitive.bind(*narrow, **equation.params))]
 
 
 def _same(_equation: Any, operands: list[Any]) -> list[Any]:
@@ -252,6 +217,15 @@ def _silent(_equation: Any, _operands: list[Any]) -> list[Any]:
     return []
 
 
+# Operations that select, move or repeat numbers, and round none.
+_EXACT = frozenset(
+    {p.copy_p, p.broadcast_in_dim_p, p.reshape_p, p.transpose_p, p.squeeze_p, p.slice_p,
+     p.dynamic_slice_p, p.dynamic_update_slice_p, p.gather_p, p.concatenate_p, p.pad_p, p.rev_p,
+     p.select_n_p, p.max_p, p.min_p, p.clamp_p, p.neg_p, p.abs_p, p.sign_p, p.floor_p, p.ceil_p,
+     p.round_p, p.sort_p, p.reduce_max_p, p.reduce_min_p, p.convert_element_type_p, p.iota_p,
+     p.real_p, p.imag_p, p.complex_p, p.conj_p, p.stop_gradient_p, p.copy_p, p.expand_dims_p}
+)  # fmt: skip
+
 _SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {
     **dict.fromkeys(
         [p.jit_p, p.custom_jvp_call_p, p.custom_vjp_call_p, p.remat_p, p.closed_call_p,
@@ -260,15 +234,18 @@ _SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {
     p.while_p: _while,
     p.cond_p: _cond,
     p.linear_solve_p: _solve,
-    p.bitcast_convert_type_p: _bitcast,
+    p.bitcast_convert_type_p: _natively,
+    p.nextafter_p: _natively,
     p.reduce_precision_p: _same,
     p.optimization_barrier_p: _same,
+    # The derivative of what is computed; whether it is cut on purpose is the checker's question.
+    p.stop_gradient_p: _same,
     p.scatter_p: _scatter("scatter"),
     p.scatter_add_p: _scatter("scatter_add"),
     p.scatter_sub_p: _scatter("scatter_sub"),
     p.scatter_mul_p: _scatter("scatter_mul"),
     p.scatter_min_p: _scatter("scatter_min"),
     p.scatter_max_p: _scatter("scatter_max"),
-    **dict.fromkeys([p.pure_callback_p, p.io_callback_p, p.ffi_call_p, p.nextafter_p], _refuse),
+    **dict.fromkeys([p.pure_callback_p, p.io_callback_p, p.ffi_call_p], _refuse),
     **dict.fromkeys([p.debug_callback_p, p.debug_print_p], _silent),
 }  # fmt: skip
