@@ -1,0 +1,82 @@
+"""The gradient at the given point beside numerical derivatives along random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._compare import Comparison
+from ._differences import Estimate
+from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
+from ._judge import GIVEN, Programs
+from ._lines import against, estimates, wide_point
+from ._programs import GRADIENT, VALUE
+
+
+def baseline(
+    programs: Programs, found: Comparison, seed: int, *, by_solver: bool
+) -> tuple[list[Finding], list[Estimate]]:
+    """The gradient at the given point beside the numerical derivative along random directions.
+
+    It is a second opinion on the reference itself, and tells whether the point is a kink.
+
+    Args:
+        programs: what is run.
+        found: the comparison.
+        seed: of the directions.
+        by_solver: the function calls `custom_linear_solve`, whose transposed solver the reference
+            uses, too; then the numerical derivative has the last word.
+    """
+    generator = np.random.default_rng([seed, 2])
+    row = found.rows[0]
+    xs = wide_point(row.xs)
+    sizes = [np.where(x == 0, np.sqrt(np.mean(np.abs(x) ** 2)) or 1.0, np.abs(x)) for x in xs]
+    directions = [
+        [
+            s
+            * generator.choice([-1.0, 1.0], x.shape)
+            * (1 if np.isrealobj(x) else 1j ** generator.integers(4))
+            for x, s in zip(xs, sizes, strict=True)
+        ]
+        for _ in range(2)
+    ]
+    lines = estimates(programs.values, row, against(VALUE, row.cs), directions)
+    findings = []
+    for direction, line in zip(directions, lines, strict=True):
+        wanted, given = (
+            float(
+                sum(
+                    np.real(np.sum(a[0] * d))
+                    for a, d in zip(side[GRADIENT], direction, strict=True)
+                )
+            )
+            for side in (found.expected, found.received)
+        )
+        slack = line.error + 1e-6 * abs(line.value) + 1e-9 * abs(wanted)
+        if line.kind == "smooth" and np.isfinite(given) and abs(given - line.value) > slack:
+            agree = abs(wanted - line.value) <= slack
+            findings.append(
+                Finding(
+                    GRADIENT, WRONG if agree or by_solver else INCONCLUSIVE,
+                    "the gradient disagrees with the numerical derivative along a random direction",
+                    "central differences in 64 bits", row.point, "all inputs", None,
+                    line.value, given, line.error, "", "", line,
+                )
+            )  # fmt: skip
+            break
+    return findings, lines
+
+
+def kink_findings(lines: Sequence[Estimate], *, strict: bool) -> list[Finding]:
+    """The given point is a kink, if it is; the derivative's two sides are in the estimate."""
+    line = next((line for line in lines if line.kind in ("kink", "jump", "edge")), None)
+    if line is None:
+        return []
+    text = {
+        "kink": "the function has a kink at the given point, along a random direction",
+        "jump": "the function jumps at the given point, along a random direction",
+        "edge": "the given point is at the edge of the function's domain",
+    }[line.kind]
+    verdict = WRONG if strict else KINK
+    return [Finding("kink", verdict, text, "one-sided differences", GIVEN, estimate=line)]

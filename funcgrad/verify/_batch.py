@@ -1,0 +1,126 @@
+"""Rows of points and directions, and running a program on all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _jaxprs as jaxprs
+from ._lift import lift
+from ._programs import Parts, Program
+from ._rounding import MOVES, noisy_operations, widen
+
+ROWS = 40  # in a batch; always as many, so that compiled operations are met again
+_COMPILED_FROM = 600  # equations: longer programs are compiled as a whole
+Arrays = dict[str, list[NDArray[Any]]]
+
+
+class Row(NamedTuple):
+    """One place at which programs are compared.
+
+    Attributes:
+        xs: the point.
+        cs: cotangents of the outputs.
+        ws: tangents of the inputs.
+        point: where it is, in words.
+        what: what is particular about the cotangents, or nothing.
+        is_mined: whether it is not the given point.
+        is_degenerate: whether entries are zero, tied or at a constant, where formulas divide zero
+            by zero that are right everywhere around.
+    """
+
+    xs: Sequence[Any]
+    cs: Sequence[Any]
+    ws: Sequence[Any]
+    point: str
+    what: str = ""
+    is_mined: bool = False
+    is_degenerate: bool = False
+
+
+class Runner:
+    """A program on rows, in 64 bits; traced once.
+
+    Short programs run operation by operation, whose compiled forms JAX keeps from one check to the
+    next; long ones, and those on large arrays, are compiled as a whole.
+    """
+
+    def __init__(self, program: Program, example: Row, size: int) -> None:
+        self._program = program
+        self._example = example
+        self._batch = ROWS if size * ROWS <= 2**21 else 1
+        self._runs: dict[bool, Callable[..., Parts]] = {}
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether rows are run together; on large arrays they are not."""
+        return self._batch > 1
+
+    def __call__(
+        self, rows: Sequence[Row], moves: NDArray[Any] | None = None, noise: float | None = None
+    ) -> Arrays:
+        """The parts for each row, with the rows as their first axis."""
+        moves = np.zeros(MOVES) if moves is None else moves
+        found = []
+        with jax.enable_x64(True):
+            run = self._compiled(noise is not None)
+            for start in range(0, len(rows), self._batch):
+                chunk = list(rows[start : start + self._batch])
+                padded = chunk + [chunk[-1]] * (self._batch - len(chunk))
+                values = run(moves, 0.0 if noise is None else noise, *_stack(padded))
+                arrays = {k: [np.asarray(v) for v in part] for k, part in values.items()}
+                found.append({k: [a[: len(chunk)] for a in part] for k, part in arrays.items()})
+        return {
+            name: [np.concatenate([f[name][i] for f in found]) for i in range(len(part))]
+            for name, part in found[0].items()
+        }
+
+    def _compiled(self, noisy: bool) -> Callable[..., Parts]:
+        if noisy not in self._runs:
+            self._runs[noisy] = self._trace(noisy)
+        return self._runs[noisy]
+
+    def _trace(self, noisy: bool) -> Callable[..., Parts]:
+        stacked = _stack([self._example] * self._batch)
+        closed, shape = jax.make_jaxpr(self._over_rows(noisy), return_shape=True)(
+            np.zeros(MOVES), 0.0, *stacked
+        )
+        treedef = jax.tree.structure(shape)
+        flat = jaxprs.jaxpr_function(closed)
+        long = self._batch == 1 or len(jaxprs.open_jaxpr(closed)[0].eqns) > _COMPILED_FROM
+        run = jax.jit(flat) if long else flat
+
+        def parts(*args: Any) -> Parts:
+            result: Parts = jax.tree.unflatten(treedef, run(*jax.tree.leaves(args)))
+            return result
+
+        return parts
+
+    def _over_rows(self, noisy: bool) -> Callable[..., Parts]:
+        program = self._program
+
+        def one(moves: Any, seed: Any, xs: Any, cs: Any, ws: Any) -> Parts:
+            if not noisy:
+                return program(moves, xs, cs, ws)
+            closed, shape = jax.make_jaxpr(program, return_shape=True)(moves, xs, cs, ws)
+            with noisy_operations(seed):
+                flat = lift(closed)(*jax.tree.leaves((moves, xs, cs, ws)))
+            parts: Parts = jax.tree.unflatten(jax.tree.structure(shape), flat)
+            return parts
+
+        if self._batch == 1:
+            return lambda moves, seed, *rest: jax.tree.map(
+                lambda a: a[None], one(moves, seed, *jax.tree.map(lambda a: a[0], rest))
+            )
+        return jax.vmap(one, in_axes=(None, None, 0, 0, 0))
+
+
+def _stack(rows: Sequence[Row]) -> tuple[list[Any], list[Any], list[Any]]:
+    columns = [[getattr(row, name) for row in rows] for name in ("xs", "cs", "ws")]
+    return tuple(  # type: ignore[return-value]  # three of them
+        [widen(np.stack(leaf)) for leaf in zip(*column, strict=True)] for column in columns
+    )

@@ -1,0 +1,131 @@
+"""`check`: is a derivative right?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._errors import ConfigurationError
+from ._examination import Examined, Options, examine
+from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, GradientError, Report
+from ._judge import GIVEN
+from ._problem import StructureError, pose
+
+_CHOICES = {"kinks": ("pass", "fail"), "points": ("mined", "given")}
+
+
+def check(
+    fun: Callable[..., Any],
+    *args: Any,
+    gradient: Callable[..., Any] | None = None,
+    order: int = 2,
+    kinks: str = "pass",
+    rtol: float | None = None,
+    seed: int = 0,
+    budget: float = 1.0,
+    points: str = "mined",
+    **kwargs: Any,
+) -> Report:
+    """Say whether the derivatives of a function are right.
+
+    JAX's derivative (of the function as it stands, its `custom_vjp` and `custom_jvp` rules
+    included), or the one given as `gradient`, is compared with independent witnesses: the primal
+    body differentiated by this package's engine in 64 bits, entry by entry; numerical derivatives
+    with error bounds; itself under `jit`, `vmap`, `scan`, other cotangents, and once more. It is
+    examined at the given point and at points mined from the program.
+
+    Args:
+        fun: a function of pytrees of arrays. Floating and complex leaves of the arguments are
+            differentiated; others (integers, keys, strings) are passed on.
+        *args: the point.
+        gradient: a function of the same arguments that returns the gradient of the scalar `fun`, by
+            the first argument alone or, as a tuple, by all. It need not be written in JAX.
+        order: 2 examines the derivative of the gradient, too; 1 does not.
+        kinks: "pass" accepts at a kink any gradient between those around it; "fail" reports it.
+        rtol: the relative error that is still right. By default 1e-10, and what rounding explains,
+            in 64 bits, whatever the dtype of the arguments.
+        seed: of random directions and points.
+        budget: how much work to do, relative to the default; it scales the number of points.
+        points: "mined" visits other points, too; "given" does not.
+        **kwargs: passed to `fun`; their floating leaves are differentiated, too.
+
+    Returns:
+        A `Report`; its `verdict` is "right", "kink", "inconclusive" or "wrong".
+
+    Raises:
+        GradientTypeError: `fun` is not callable, or no argument is floating.
+        ConfigurationError: an option has no such value.
+
+    >>> import jax, jax.numpy as jnp, funcgrad
+    >>> @jax.custom_vjp
+    ... def square(x):
+    ...     return x * x
+    >>> square.defvjp(lambda x: (x * x, x), lambda x, ct: (x * ct,))
+    >>> report = funcgrad.check(square, jnp.array([1.0, 2.0]))
+    >>> report.verdict, report.findings[0].meaning
+    ('wrong', 'factor 0.5 in every entry: an extra 1/2, or a missing 2?')
+    """
+    options = Options(order, kinks, rtol, seed, budget, points)
+    _validate(options)
+    start = time.perf_counter()
+    try:
+        problem = pose(fun, args, kwargs, gradient)
+    except StructureError as error:
+        name = getattr(fun, "__name__", type(fun).__name__)
+        return Report(name, WRONG, (Finding("structure", WRONG, str(error)),), seed=seed)
+    found = examine(problem, options)
+    leaves = [
+        f"{name} {leaf.dtype}[{','.join(map(str, leaf.shape))}]"
+        for name, leaf in zip(problem.names, problem.leaves, strict=True)
+    ]
+    return Report(
+        problem.name, _verdict(found), _ordered(found.findings), found.points, found.witnesses,
+        tuple(leaves), order, seed, time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def assert_gradients(fun: Callable[..., Any], *args: Any, **options: Any) -> None:
+    """Raise unless the derivatives of a function are right.
+
+    Args:
+        fun, *args: see `check`.
+        **options: see `check`.
+
+    Raises:
+        GradientError: the verdict is "wrong" or "inconclusive"; the message is the report.
+
+    >>> import jax.numpy as jnp, funcgrad
+    >>> funcgrad.assert_gradients(jnp.tanh, 0.5)
+    """
+    report = check(fun, *args, **options)
+    if not report.ok:
+        raise GradientError(str(report))
+
+
+def _validate(options: Options) -> None:
+    for name, allowed in _CHOICES.items():
+        if getattr(options, name) not in allowed:
+            raise ConfigurationError(
+                f"{name} must be one of {', '.join(map(repr, allowed))}, but is "
+                f"{getattr(options, name)!r}"
+            )
+    if options.order not in (1, 2):
+        raise ConfigurationError(f"order must be 1 or 2, but is {options.order!r}")
+    if options.rtol is not None and not 0 < options.rtol < 1:
+        raise ConfigurationError(f"rtol must lie between 0 and 1, but is {options.rtol!r}")
+    if not options.budget > 0:
+        raise ConfigurationError(f"budget must be positive, but is {options.budget!r}")
+
+
+def _verdict(found: Examined) -> str:
+    verdicts = {finding.verdict for finding in found.findings}
+    for verdict in (WRONG, INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return KINK if found.kink or KINK in verdicts else RIGHT
+
+
+def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    weight = {WRONG: 0, INCONCLUSIVE: 1, KINK: 2, RIGHT: 3}
+    return tuple(sorted(findings, key=lambda f: (weight[f.verdict], f.point != GIVEN)))

@@ -1,0 +1,168 @@
+"""Where the derivative under test differs from the reference, by more than rounding explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._batch import Arrays, Row, Runner
+from ._programs import FORWARD, GRADIENT, SECOND, VALUE
+from ._rounding import MOVES
+
+Array = NDArray[Any]
+SMALLEST = 1e-10  # relative: what two ways of writing one formula may differ by in 64 bits
+APPROXIMATE = 1e-5  # and what a special function's approximation may differ by from its own
+_SAFETY = 6.0
+_NOISE_SAFETY = 32.0  # the noise is drawn anew for an operation, not for an element
+_DRAWS = 6
+_WILD = 1e8  # times what is at the given point: functions overflow and diverge there
+_FEW_DRAWS = 2  # where rows do not go in batches
+
+
+class Comparison(NamedTuple):
+    """Reference and tested derivative on all rows.
+
+    Attributes:
+        rows: where.
+        expected, received: parts by name, each a list of arrays with the rows first.
+        allowed: the same for how far an entry may be off.
+        known: for each row, whether the function and the reference are finite there.
+    """
+
+    rows: Sequence[Row]
+    expected: Arrays
+    received: Arrays
+    allowed: Arrays
+    known: NDArray[np.bool_]
+
+    def excess(self, part: str) -> list[Array]:
+        """By how much each entry is off beyond what is allowed, over what is expected.
+
+        What is NaN though a number is expected is off without bound.
+        """
+        names = zip(self.expected[part], self.received[part], self.allowed[part], strict=True)
+        return [_excess(*arrays) for arrays in names]
+
+
+def _excess(expected: Array, received: Array, allowed: Array) -> Array:
+    with np.errstate(all="ignore"):
+        apart = np.abs(received - expected)
+        over = np.maximum(apart - allowed, 0) / np.maximum(np.abs(expected), 1e-300)
+        same = (received == expected) | (np.isnan(expected) & np.isnan(received))
+        bad = np.isnan(over) & ~same & ~np.isnan(expected)
+        over = np.where(
+            bad, np.inf, np.where(same, 0.0, np.nan_to_num(over, nan=0.0, posinf=np.inf))
+        )
+    return np.asarray(over)
+
+
+def compare(
+    reference: Runner,
+    tested: Runner,
+    rows: Sequence[Row],
+    smallest: float,
+    floors: Sequence[float],
+) -> Comparison:
+    """Run both on all rows, and find out how much of their differences is rounding.
+
+    Rows that agree to `smallest` are done with; where any differs, the literals are moved.
+
+    Args:
+        reference, tested: the programs.
+        rows: where; the given point first.
+        smallest: the relative difference that is none.
+        floors: for each input, what is zero in its own dtype.
+    """
+    expected, received = reference(rows), tested(rows)
+    expected["value, forward"] = expected[VALUE]
+    parts = [name for name in _PARTS if name in expected and name in received]
+    floor = {GRADIENT: floors, SECOND: floors}
+    allowed = {
+        name: [
+            smallest * np.abs(np.nan_to_num(a)) + floor.get(name, [0.0] * len(expected[name]))[k]
+            for k, a in enumerate(expected[name])
+        ]
+        for name in parts
+    }
+    found = Comparison(
+        rows, {n: expected[n] for n in parts}, {n: received[n] for n in parts}, allowed,
+        _known(expected, rows),
+    )  # fmt: skip
+    return _allow(found, reference, tested, None) if _differs(found) else found
+
+
+_PARTS = (VALUE, "value, forward", GRADIENT, FORWARD, SECOND)
+
+
+def rerounded(found: Comparison, reference: Runner, tested: Runner) -> Comparison:
+    """The comparison with more allowed: what rounding every operation once more changes.
+
+    It is the most costly part, and asked for only where nothing else decides.
+    """
+    return _allow(found, reference, tested, 1.0)
+
+
+def _known(expected: Arrays, rows: Sequence[Row]) -> NDArray[np.bool_]:
+    """Where the function is finite and, away from the given point, not out of all proportion."""
+    known = np.ones(len(rows), bool)
+    for part in (VALUE, GRADIENT):
+        for array in expected.get(part, []):
+            flat = np.abs(array.reshape(len(rows), -1))
+            if part == VALUE:
+                known &= np.isfinite(flat).all(axis=1)
+            sizes = np.max(np.where(np.isfinite(flat), flat, 0.0), axis=1, initial=0.0)
+            mined = np.asarray([row.is_mined for row in rows])
+            known &= np.logical_or(np.logical_not(mined), sizes <= _WILD * max(sizes[0], 1.0))
+    return known
+
+
+def _differs(found: Comparison) -> bool:
+    return any(
+        (over.reshape(len(found.rows), -1)[found.known] > 0).any()
+        for part in found.expected
+        for over in found.excess(part)
+    )
+
+
+def _allow(found: Comparison, reference: Runner, tested: Runner, noise: float | None) -> Comparison:
+    """More is allowed: what both programs change by when their numbers are rounded otherwise.
+
+    Only the rows that differ are run again.
+    """
+    differs = np.zeros(len(found.rows), bool)
+    for part in found.expected:
+        for over in found.excess(part):
+            differs |= (over.reshape(len(found.rows), -1) > 0).any(axis=1)
+    again = np.flatnonzero(differs & found.known)
+    rows = [found.rows[int(i)] for i in again]
+    safety = _SAFETY if noise is None else _NOISE_SAFETY
+    allowed = {name: [a.copy() for a in arrays] for name, arrays in found.allowed.items()}
+    for side, runner in ((found.expected, reference), (found.received, tested)):
+        for name, spread in _spreads(runner, rows, side, again, noise).items():
+            for total, share in zip(allowed.get(name, []), spread, strict=False):
+                total[again] += safety * share
+    return found._replace(allowed=allowed)
+
+
+def _spreads(
+    runner: Runner, rows: Sequence[Row], base: Arrays, at: Any, noise: float | None
+) -> Arrays:
+    """The largest change of every entry over a few draws."""
+    largest = {
+        name: [np.zeros_like(np.abs(a[at])) for a in arrays] for name, arrays in base.items()
+    }
+    draws = _DRAWS if runner.is_batched else _FEW_DRAWS
+    for draw in range(draws):
+        generator = np.random.default_rng(draw)
+        moves = generator.choice([-1.0, 1.0], MOVES) * generator.uniform(0.4, 1.0, MOVES)
+        moved = runner(rows, moves, None if noise is None else noise + draw)
+        with np.errstate(all="ignore"):
+            for name, arrays in base.items():
+                for total, a, b in zip(
+                    largest[name], arrays, moved[name if name in moved else VALUE], strict=True
+                ):
+                    np.maximum(total, np.nan_to_num(np.abs(b - a[at])), out=total)
+    return largest

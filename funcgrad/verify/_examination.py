@@ -1,0 +1,220 @@
+"""The course of a check: which witnesses are heard, at which points, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import FuncgradError
+from .._jaxcompat import primitives as p
+from ._baseline import baseline, kink_findings
+from ._batch import Row, Runner
+from ._compare import APPROXIMATE, SMALLEST, compare
+from ._differences import Estimate
+from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding
+from ._judge import GIVEN, Judge, Programs
+from ._lift import Unliftable
+from ._native import error_finding, native
+from ._plain import plain
+from ._points import NEAR, Point, constants, mined_points
+from ._problem import Problem
+from ._programs import (
+    FORWARD,
+    GRADIENT,
+    Traced,
+    customs,
+    equations,
+    reference,
+    tested,
+    trace_derivatives,
+    trace_value,
+    value_only,
+)
+from ._rows import build_rows, row_count
+from ._variants import variants
+
+_finfo: Any = jnp.finfo  # which has no types
+
+
+class Options(NamedTuple):
+    """The options of a check; see there."""
+
+    order: int
+    kinks: str
+    rtol: float | None
+    seed: int
+    budget: float
+    points: str
+
+
+class Examined(NamedTuple):
+    """What an examination found."""
+
+    findings: list[Finding]
+    points: tuple[str, ...] = (GIVEN,)
+    witnesses: tuple[str, ...] = ()
+    kink: bool = False
+
+
+def examine(problem: Problem, options: Options) -> Examined:
+    values = problem.function(*problem.leaves)
+    ill = _primal_findings(problem, values)
+    if ill:
+        return Examined(ill)
+    row = build_rows(problem.leaves, values, [], options.seed, 1)[0]
+    try:
+        closed = trace_value(problem)
+    except Exception as error:
+        return _plainly(problem, row, options, f"it cannot be traced ({type(error).__name__})")
+    traced = trace_derivatives(problem, _arrays(row.cs), options.order)
+    failures = [_failure(part, error) for part, error in traced.failures.items()]
+    if GRADIENT not in traced.parts and FORWARD not in traced.parts:
+        return _untraced(problem, row, options, traced, failures)
+    try:
+        examined = _widely(problem, options, values, (closed, traced))
+    except (Unliftable, FuncgradError, TypeError, ValueError, NotImplementedError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        examined = _plainly(problem, row, options, first)
+    return examined._replace(findings=failures + examined.findings)
+
+
+def _arrays(values: Sequence[Any]) -> list[Any]:
+    return [jnp.asarray(value) for value in values]
+
+
+def _primal_findings(problem: Problem, values: Sequence[Any]) -> list[Finding]:
+    """What makes a verdict impossible: nothing floating comes out, noise, NaN."""
+    again = problem.function(*problem.leaves)
+    if not values:
+        text = "the function returns no floating array, so that there is nothing to differentiate"
+        return [Finding("primal", INCONCLUSIVE, text, point=GIVEN)]
+    pairs = list(zip(values, again, strict=True))
+    if not all(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True) for a, b in pairs):
+        text = (
+            "the function returned another value when it was called again with the same arguments; "
+            "pass its random numbers as an argument (a key)"
+        )
+        return [Finding("noise", INCONCLUSIVE, text, point=GIVEN)]
+    if not all(jnp.isfinite(value).all() for value in values):
+        text = (
+            "the function is not finite at the given point; funcgrad.diagnose says where it begins"
+        )
+        return [Finding("primal", INCONCLUSIVE, text, point=GIVEN)]
+    return []
+
+
+def _failure(part: str, error: Exception) -> Finding:
+    return error_finding(f"the {part} derivative fails under jit", error)
+
+
+def _untraced(
+    problem: Problem, row: Row, options: Options, traced: Traced, failures: list[Finding]
+) -> Examined:
+    """No derivative can be traced: a gradient that is not JAX's is still run."""
+    if problem.gradient is not None:
+        return _plainly(problem, row, options, "the gradient function cannot be traced")
+    if failures:
+        return Examined(failures)
+    reason = "; ".join(dict.fromkeys(traced.unavailable.values()))
+    text = f"JAX offers no derivative of this function: {reason}"
+    return Examined([Finding("note", INCONCLUSIVE, text, point=GIVEN)])
+
+
+def _plainly(problem: Problem, row: Row, options: Options, reason: str) -> Examined:
+    rows = [row, *_second_rows(problem, row, options)]
+    findings, kinds = plain(problem, [row, rows[-1]], options.seed)
+    if not findings and "traced" not in reason:
+        findings += variants(problem, rows)
+    text = f"examined in the function's own precision only: {reason}"
+    note = Finding("note", RIGHT, text, point=GIVEN)
+    witness = "numerical derivatives in the function's own precision"
+    return Examined([*findings, note], (GIVEN,), (witness,), KINK in kinds)
+
+
+def _second_rows(problem: Problem, row: Row, options: Options) -> list[Row]:
+    """Another cotangent at the given point, and a point close by."""
+    rows = build_rows(problem.leaves, row.cs, [], options.seed, 2)
+    near = [(np.asarray(x) * 1.0625).astype(np.asarray(x).dtype) for x in row.xs]
+    return [rows[1], rows[1]._replace(xs=near, point=NEAR)]
+
+
+def _widely(
+    problem: Problem, options: Options, values: Sequence[Any], jaxprs: tuple[Any, Traced]
+) -> Examined:
+    """The comparison in 64 bits, and the eager runs."""
+    closed, traced = jaxprs
+    size = _largest(closed, problem)
+    count = max(2, int(row_count(size) * options.budget))
+    mined: list[Point] = []
+    found_constants = constants([closed, *traced.parts.values()])
+    if options.points == "mined":
+        mined = mined_points(problem.leaves, problem.names, found_constants, options.seed)
+    rows = build_rows(problem.leaves, values, mined, options.seed, count, found_constants)
+    programs = Programs(
+        *(
+            Runner(p, rows[0], size)
+            for p in (value_only(closed), reference(closed, options.order), tested(traced))
+        )
+    )
+    rules = customs([closed, *traced.parts.values()])
+    if problem.gradient is not None:
+        rules = rules._replace(own=True)
+    floors = [_smallest(leaf.dtype) for leaf in problem.leaves]
+    relative = options.rtol or (APPROXIMATE if rules.approximate else SMALLEST)
+    found = compare(programs.reference, programs.tested, rows, relative, floors)
+    findings = Judge(
+        problem, programs, found, strict=options.kinks == "fail", customs=rules
+    ).findings()
+    lines: list[Estimate] = []
+    if GRADIENT in found.received:
+        solver = any(e.primitive is p.linear_solve_p for e in equations(closed))
+        doubts, lines = baseline(programs, found, options.seed, by_solver=solver)
+        findings += doubts if not _faults(findings) else []
+        findings += kink_findings(lines, strict=options.kinks == "fail")
+        if not _faults(findings):
+            findings += native(problem, found, rules.own)
+        if not _faults(findings) and rules.own:
+            known = [r for r, k in zip(rows, found.known, strict=True) if k]
+            findings += variants(problem, known)
+    findings += _notes(traced)
+    visited = dict.fromkeys(r.point for r, known in zip(rows, found.known, strict=True) if known)
+    return Examined(findings, tuple(visited), _WITNESSES)
+
+
+def _faults(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict == WRONG]
+
+
+def _smallest(dtype: Any) -> float:
+    """What is as good as zero in a dtype: XLA flushes what is below its normal numbers."""
+    info = _finfo(dtype)
+    return float(info.smallest_subnormal if info.bits == 16 else info.tiny)
+
+
+_WITNESSES = (
+    "the primal body in 64 bits, differentiated by funcgrad's engine without custom rules",
+    "numerical derivatives in 64 bits, with error bounds",
+    "the same derivative run eagerly, again, and elsewhere",
+)
+
+
+def _notes(traced: Traced) -> list[Finding]:
+    return [
+        Finding("note", RIGHT, f"the {part} derivative was not examined: {why}", point=GIVEN)
+        for part, why in traced.unavailable.items()
+        if part != "forward"
+    ]
+
+
+def _largest(closed: Any, problem: Problem) -> int:
+    """The number of entries of the largest array that the function computes."""
+    sizes = [
+        atom.aval.size
+        for e in equations(closed)
+        for atom in e.outvars
+        if hasattr(atom.aval, "size")
+    ]
+    return max([problem.entries, *(int(size) for size in sizes)])

@@ -1,0 +1,234 @@
+"""The derivative as the user runs it: eagerly, in the function's own precision.
+
+The comparison of formulas in 64 bits does not see a rule that loses its digits on the way, that
+overflows, that returns something else when it is called again, or that remembers its first point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from .._transform import vjp
+from ._batch import Row
+from ._compare import Comparison
+from ._findings import RIGHT, WRONG, Finding
+from ._judge import GIVEN, number
+from ._problem import Problem
+from ._programs import GRADIENT, VALUE, like, not_offered
+
+Array = NDArray[Any]
+_finfo: Any = jnp.finfo  # which has no types
+_POINTS = 6
+_WORSE = 100.0  # times the error of the body's own derivative: more is the rule's
+_LEAST = 64.0  # units of rounding of the largest entry
+
+
+class Native(NamedTuple):
+    """What one eager run gave: the values and the gradient, in 64 bits for comparing."""
+
+    values: list[Array]
+    gradient: list[Array]
+
+
+def native(problem: Problem, found: Comparison, has_custom: bool) -> list[Finding]:
+    """Findings of the eager runs: at the given point, elsewhere, and at the given point again."""
+    rows = _rows(found)
+    try:
+        first = run(problem, found.rows[0])
+        elsewhere = [run(problem, found.rows[i]) for i in rows]
+        again = run(problem, found.rows[0])
+    except Exception as error:
+        return failed(error)
+    if not equal(first, again):
+        return [unrepeatable(problem, first, again)]
+    findings: list[Finding] = []
+    for i, result in zip([0, *rows], [first, *elsewhere], strict=True):
+        findings += _values(problem, found, i, result)
+        findings += _examine(problem, found, i, result, has_custom)
+        if any(f.verdict == WRONG for f in findings):
+            break
+    return findings
+
+
+def run(problem: Problem, row: Row) -> Native:
+    """The derivative under test at a row, by JAX, eagerly."""
+    xs = [jnp.asarray(x) for x in row.xs]
+    if problem.gradient is not None:
+        values = problem.function(*xs)
+        gradient = problem.gradient(*xs)
+        return Native(widened(values), [g * row.cs[0] for g in widened(gradient)])
+    ys, pullback = jax.vjp(problem.whole, xs, problem.passive)
+    gradient, others = pullback([like(jnp.asarray(c), y) for c, y in zip(row.cs, ys, strict=True)])
+    del others  # float0, as JAX itself sees to
+    return Native(widened(ys), widened(gradient))
+
+
+def engine_native(problem: Problem, row: Row) -> list[Array]:
+    """The primal body's derivative in the function's own precision, by this package's engine."""
+    xs = [jnp.asarray(x) for x in row.xs]
+    ys, pullback = vjp(problem.function, *xs, custom_rules="ignore")
+    return widened(pullback([like(jnp.asarray(c), y) for c, y in zip(row.cs, ys, strict=True)]))
+
+
+def widened(values: Sequence[Any]) -> list[Array]:
+    """Arrays in 64 bits, for comparing."""
+    return [_wide_one(np.asarray(value)) for value in values]
+
+
+def _wide_one(value: Array) -> Array:
+    return value.astype(np.complex128 if np.iscomplexobj(value) else np.float64)
+
+
+def _rows(found: Comparison) -> list[int]:
+    """A few other rows, those with ordinary cotangents."""
+    kept = [i for i, known in enumerate(found.known) if known and i and not found.rows[i].what]
+    return kept[:_POINTS]
+
+
+def failed(error: Exception) -> list[Finding]:
+    """The finding of a derivative that raises an error, unless JAX just does not offer it."""
+    return [] if not_offered(error) else [error_finding("the derivative fails", error)]
+
+
+def error_finding(what: str, error: Exception) -> Finding:
+    """A derivative that raises an error."""
+    first = (str(error).splitlines() or [""])[0]
+    text = f"{what}: {type(error).__name__}: {first:.240}"
+    leak = isinstance(error, jax.errors.UnexpectedTracerError)
+    usual = "a rule keeps a traced value between calls, in a global or an attribute" if leak else ""
+    return Finding("error", WRONG, text, "running it", GIVEN, meaning=usual)
+
+
+def equal(first: Native, second: Native) -> bool:
+    """Whether two runs agree to the last bit."""
+    pairs = zip(first.gradient + first.values, second.gradient + second.values, strict=True)
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+
+def unrepeatable(problem: Problem, first: Native, again: Native) -> Finding:
+    """The finding of two runs that do not."""
+    for leaf, (a, b) in enumerate(zip(first.gradient, again.gradient, strict=True)):
+        differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+        if differs.any():
+            index = tuple(int(i) for i in np.argwhere(differs)[0])
+            return Finding(
+                "repeat", WRONG,
+                "the gradient at the same point is another one when it is computed again",
+                "the same call, after calls at other points", GIVEN, problem.names[leaf], index,
+                number(a[index]), number(b[index]), 0.0,
+                "something is remembered between calls: a cache, a counter, a generator's state",
+            )  # fmt: skip
+    return Finding(
+        "repeat", WRONG, "the value under differentiation is another one when it is computed again",
+        "the same call, after calls at other points", GIVEN,
+    )  # fmt: skip
+
+
+def _values(problem: Problem, found: Comparison, row: int, result: Native) -> list[Finding]:
+    """Whether the value under differentiation is the plain one, but for rounding."""
+    plain = widened(problem.function(*(jnp.asarray(x) for x in found.rows[row].xs)))
+    for place, (got, own, y) in enumerate(
+        zip(result.values, plain, found.expected[VALUE], strict=True)
+    ):
+        eps = _epsilon(problem.outputs[place])
+        with np.errstate(all="ignore"):
+            allowed = _LEAST * eps * np.max(np.abs(own), initial=0.0) + _WORSE * np.abs(
+                own - y[row]
+            )
+            off = ~((np.abs(got - own) <= allowed) | (got == own) | ~np.isfinite(own))
+        if off.any():
+            index = tuple(int(i) for i in np.argwhere(off)[0])
+            finding = Finding(
+                "value", WRONG, "the value computed with the gradient differs from the plain value",
+                "the function itself", found.rows[row].point, "the output", index,
+                number(own[index]), number(got[index]), float(allowed[index]),
+            )  # fmt: skip
+            return [finding]
+    return []
+
+
+# --- precision ------------------------------------------------------------------------------------
+
+
+def _examine(
+    problem: Problem, found: Comparison, row: int, result: Native, has_custom: bool
+) -> list[Finding]:
+    """NaN and lost digits in one run."""
+    findings = []
+    for leaf, (got, name) in enumerate(zip(result.gradient, problem.names, strict=True)):
+        wide = found.received[GRADIENT][leaf][row]
+        eps = _epsilon(problem.leaves[leaf].dtype)
+        size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
+        largest = float(_finfo(problem.leaves[leaf].dtype).max)
+        with np.errstate(all="ignore"):
+            apart = np.where(
+                np.isfinite(wide) & (np.abs(wide) < largest / 4), np.abs(got - wide), 0.0
+            )
+        excused = ~np.isfinite(got) & found.rows[row].is_degenerate
+        bad = ~excused & np.isnan(apart) | (apart > _LEAST * eps * max(size, 1e-30))
+        if bad.any():
+            findings += _judge_precision(problem, found, (row, leaf, name), got, apart, has_custom)
+    return findings
+
+
+def _judge_precision(
+    problem: Problem, found: Comparison, at: tuple[int, int, str], got: Array, apart: Array,
+    has_custom: bool,
+) -> list[Finding]:  # fmt: skip
+    """Whether the rule lost the digits, or whether the function's own derivative does, too."""
+    row, leaf, name = at
+    wide = found.received[GRADIENT][leaf][row]
+    try:
+        own = engine_native(problem, found.rows[row])[leaf]
+    except Exception:
+        return []
+    with np.errstate(all="ignore"):
+        yard = np.max(np.abs(own - wide)[np.isfinite(wide)], initial=0.0)
+    worst = np.unravel_index(int(np.argmax(np.nan_to_num(apart, nan=np.inf))), apart.shape)
+    index = tuple(int(i) for i in worst)
+    broken = not np.isfinite(got[index])
+    size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
+    eps = _epsilon(problem.leaves[leaf].dtype)
+    blame = has_custom and (
+        np.isfinite(own[index]) if broken else apart[index] > _WORSE * (yard + eps * size)
+    )
+    given = found.rows[row].point == GIVEN
+    if broken and (blame or given):
+        kind, verdict, text = "nan", WRONG, f"the gradient is {got[index]} where it exists"
+    elif blame:
+        kind, verdict, text = (
+            "precision",
+            WRONG,
+            "the rule loses digits which the function's own derivative keeps",
+        )
+    elif given:
+        kind, verdict, text = (
+            "precision",
+            RIGHT,
+            "digits are lost to rounding, in JAX's derivative of the plain function, too",
+        )
+    else:
+        return []
+    digits = -np.log10(max(apart[index] / max(size, 1e-300), 1e-17)) if not broken else 0.0
+    usual = (
+        "overflow or 0 * inf inside the rule"
+        if broken
+        else f"about {max(digits, 0):.0f} digits are right"
+    )
+    if found.rows[row].point != GIVEN and not broken and digits < 2:
+        usual = "what the rule keeps from an earlier call, or a value computed in lower precision"
+    finding = Finding(
+        kind, verdict, text, "the same derivative in 64 bits", found.rows[row].point, name, index,
+        number(wide[index]), number(got[index]), float(_WORSE * (yard + eps * size)), usual,
+    )  # fmt: skip
+    return [finding]
+
+
+def _epsilon(dtype: Any) -> float:
+    return float(_finfo(dtype).eps)

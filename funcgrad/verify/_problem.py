@@ -1,0 +1,204 @@
+"""A function and its arguments as a function of flat floating arrays, and a derivative to test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .._arguments import argument_names, check_callable
+from .._errors import GradientTypeError
+from .._trees import is_float_leaf, leaf_paths
+
+Flat = Callable[..., list[Any]]
+
+
+class StructureError(Exception):
+    """A gradient function's result that does not fit the arguments; the message is for the user."""
+
+
+class Problem(NamedTuple):
+    """What is checked, with pytrees taken apart.
+
+    Attributes:
+        name: of the function.
+        function: takes the active leaves and returns the floating outputs, flat.
+        leaves: the active leaves: floating and complex arrays, in their own precision.
+        names: how one would write each active leaf.
+        gradient: takes the active leaves and returns the gradient by each; None where JAX's own
+            derivative is tested.
+        passive: the other arrays (integers, keys), which `jax.vjp` is given too.
+        outputs: the dtypes of the floating outputs.
+        whole: takes active and passive leaves, for `jax.vjp`.
+    """
+
+    name: str
+    function: Flat
+    leaves: list[jax.Array]
+    names: list[str]
+    gradient: Flat | None
+    passive: list[Any]
+    outputs: list[Any]
+    whole: Callable[[list[Any], list[Any]], list[Any]]
+
+    @property
+    def entries(self) -> int:
+        """How many numbers the derivative has."""
+        return sum(leaf.size for leaf in self.leaves)
+
+
+def pose(
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    gradient: Callable[..., Any] | None,
+) -> Problem:
+    """Take a call apart.
+
+    Raises:
+        GradientTypeError: `fun` is not callable, or none of its arguments is floating.
+    """
+    check_callable(fun, "check")
+    leaves, treedef = jax.tree.flatten((args, kwargs))
+    active = [i for i, leaf in enumerate(leaves) if is_float_leaf(leaf)]
+    arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+    passive = [i for i in arrays if i not in active]
+    paths = _paths(fun, args, kwargs)
+    name = getattr(fun, "__name__", type(fun).__name__)
+    if not active:
+        kinds = ", ".join(_kinds(leaves)) or "there are none"
+        raise GradientTypeError(
+            f"check({name}): none of the arguments ({kinds}) is a floating or complex "
+            "array; a derivative needs at least one"
+        )
+
+    def whole(xs: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+        full = list(leaves)
+        for place, value in zip((*active, *passive), (*xs, *others), strict=True):
+            full[place] = value
+        given, named = jax.tree.unflatten(treedef, full)
+        return [leaf for leaf in jax.tree.leaves(fun(*given, **named)) if is_float_leaf(leaf)]
+
+    others = [leaves[i] for i in passive]
+    tested = None
+    covered = list(range(len(active)))
+    if gradient is not None:
+        tested, covered = _foreign(gradient, args, kwargs, [leaves[i] for i in active])
+    outputs = [jnp.asarray(y).dtype for y in whole([leaves[i] for i in active], others)]
+    chosen = [jnp.asarray(leaves[i]) for i in active]
+    return _restrict(
+        Problem(
+            name, lambda *xs: whole(xs, others), chosen, [paths[i] for i in active], tested,
+            others, outputs, whole,
+        ),
+        covered,
+    )  # fmt: skip
+
+
+def _restrict(problem: Problem, covered: Sequence[int]) -> Problem:
+    """The problem with only some of its leaves, where a gradient covers only those."""
+    if len(covered) == len(problem.leaves):
+        return problem
+    full = problem.leaves
+
+    def spread(xs: Sequence[Any]) -> list[Any]:
+        given = list(full)
+        for place, value in zip(covered, xs, strict=True):
+            given[place] = value
+        return given
+
+    gradient = problem.gradient
+    return problem._replace(
+        function=lambda *xs: problem.function(*spread(xs)),
+        leaves=[full[i] for i in covered],
+        names=[problem.names[i] for i in covered],
+        gradient=None if gradient is None else lambda *xs: gradient(*spread(xs)),
+        whole=lambda xs, others: problem.whole(spread(xs), list(others)),
+    )
+
+
+def _paths(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    pairs = zip(args, argument_names(fun, args), strict=True)
+    paths = [path for value, name in pairs for path in leaf_paths(value, name)]
+    return paths + [path for name in sorted(kwargs) for path in leaf_paths(kwargs[name], name)]
+
+
+def _kinds(leaves: Sequence[Any]) -> list[str]:
+    return [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in leaves]
+
+
+# --- gradients of other makes ---------------------------------------------------------------------
+
+
+def _foreign(
+    gradient: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], active: list[Any]
+) -> tuple[Flat, list[int]]:
+    """A gradient function as one of the active leaves, and which of them it covers.
+
+    It is called once, to see what it returns: the gradient by the first argument alone, by all, or
+    by those that are floating.
+    """
+    leaves, treedef = jax.tree.flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if is_float_leaf(leaf)]
+    result = gradient(*args, **kwargs)
+    shape = next((s for s in _forms(args) if _fits(result, s.select(args))), None)
+    if shape is None:
+        raise StructureError(
+            f"the gradient function returned {jax.tree.structure(result)}, which fits neither the "
+            f"first argument, {jax.tree.structure(args[0] if args else ())}, nor a tuple with one "
+            "entry for each argument"
+        )
+    counts = [len(jax.tree.leaves(arg)) for arg in args]
+    starts = [sum(counts[:i]) for i in range(len(args))]
+    chosen = [i for n in shape.arguments for i in range(starts[n], starts[n] + counts[n])]
+    covered = [places.index(i) for i in chosen if i in places]
+
+    def flat(*xs: Any) -> list[Any]:
+        full = list(leaves)
+        for place, value in zip(places, xs, strict=True):
+            full[place] = value
+        given, named = jax.tree.unflatten(treedef, full)
+        parts = _parts(gradient(*given, **named), shape.select(args))
+        return [part for place, part in zip(chosen, parts, strict=True) if place in places]
+
+    assert len(active) == len(places)
+    return flat, covered
+
+
+class _Form(NamedTuple):
+    arguments: tuple[int, ...]
+    bare: bool  # not inside a tuple
+
+    def select(self, args: Sequence[Any]) -> Any:
+        chosen = tuple(args[i] for i in self.arguments)
+        return chosen[0] if self.bare else chosen
+
+
+def _forms(args: tuple[Any, ...]) -> Iterator[_Form]:
+    """The forms in which gradients by arguments come, the most complete first."""
+    floating = tuple(i for i, a in enumerate(args) if any(map(is_float_leaf, jax.tree.leaves(a))))
+    yield _Form(tuple(range(len(args))), False)
+    yield _Form(floating, False)
+    if len(floating) == 1:
+        yield _Form(floating, True)
+    yield _Form((0,), True)
+    yield _Form((0,), False)
+
+
+def _fits(result: Any, form: Any) -> bool:
+    try:
+        parts = _parts(result, form)
+    except (ValueError, TypeError):
+        return False
+    wanted = jax.tree.leaves(form)
+    pairs = zip(parts, wanted, strict=True)
+    return all(jnp.shape(p) == jnp.shape(w) for p, w in pairs if is_float_leaf(w))
+
+
+def _parts(result: Any, form: Any) -> list[Any]:
+    result = tuple(result) if isinstance(form, tuple) and isinstance(result, list) else result
+    treedef: Any = jax.tree.structure(form)  # whose methods have no types
+    parts: list[Any] = treedef.flatten_up_to(result)
+    return parts
