@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import models as models
+    from . import verify as verify
     from ._descent import Descent as Descent
     from ._descent import descend as descend
     from ._descent import minimize as minimize
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from ._trees import merge as merge
     from ._trees import partition as partition
     from ._trees import tree_sum as tree_sum
+    from .verify._check import assert_gradients as assert_gradients
+    from .verify._check import check as check
 
 __version__ = "0.1.0"
 
@@ -51,6 +54,8 @@ _HOMES = {
     "Step": "_tape",
     "Tape": "_tape",
     "accumulate_gradients": "_steps",
+    "assert_gradients": "verify._check",
+    "check": "verify._check",
     "descend": "_descent",
     "Descent": "_descent",
     "detach": "_trees",
@@ -75,6 +80,7 @@ _HOMES = {
     "tape": "_transform",
     "tree_sum": "_trees",
     "value_and_grad": "_transform",
+    "verify": "verify",
     "vjp": "_transform",
 }
 

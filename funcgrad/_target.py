@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -13,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ._errors import ConfigurationError
+from ._errors import ConfigurationError, FuncgradError
 
 
 def load_function(target: str) -> Callable[..., Any]:
@@ -146,3 +147,28 @@ def _with_arrays(value: Any) -> Any:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"--args: {value!r:.60} is not an array: {error}") from error
     return value
+
+
+# --- the user's function --------------------------------------------------------------------------
+
+
+def check_arguments(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Say at once that arguments are missing or too many."""
+    try:
+        inspect.signature(fun).bind(*args)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"the function was given {len(args)} arguments: {error}; add --args, or --args-from"
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return
+
+
+def guarded(make: Callable[[], Any]) -> Any:
+    """What `make` returns; an exception of the user's function is the user's mistake."""
+    try:
+        return make()
+    except FuncgradError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(f"the function raised {describe(error)}") from error

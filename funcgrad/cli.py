@@ -17,6 +17,7 @@ from typing import NamedTuple, NoReturn
 
 from funcgrad import __version__
 from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
+from funcgrad.checking import options as checking_options
 from funcgrad.listing import options as listing_options
 from funcgrad.show import options as show_options
 from funcgrad.train import options as train_options
@@ -59,6 +60,12 @@ COMMANDS = (
         "say where a NaN, an infinity or a zero gradient comes from",
         show_options.add_diagnose_arguments,
         "funcgrad.show.command:run_diagnose",
+    ),
+    Command(
+        "check",
+        "say whether the derivatives of a function are right",
+        checking_options.add_arguments,
+        "funcgrad.checking.command:run",
     ),
     Command(
         "rules",

@@ -18,8 +18,8 @@ ORDER = [
     "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
     "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
     "_pullback", "_transform", "_jacobian", "_extend", "_steps", "_descent", "_target", "_graph",
-    "_diagnosis", "models", "verify", "train", "bench", "listing", "show", "cli", "__main__",
-    "pytest_plugin",
+    "_diagnosis", "models", "verify", "train", "bench", "listing", "show", "checking", "cli",
+    "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
 # Modules that import by a computed name, and why.
@@ -30,6 +30,7 @@ DYNAMIC = {
     "funcgrad._target": "the module that the user names on the command line",
     "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
+    "funcgrad.verify": "as for the package: public names load on first use",
     "funcgrad.train.command": "the reference and the picture need optional packages",
 }
 

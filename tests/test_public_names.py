@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import funcgrad
+from funcgrad import verify
 
 ROOT = Path(__file__).parents[1]
 NAMES = {
@@ -22,6 +24,8 @@ NAMES = {
     "Step",
     "Tape",
     "accumulate_gradients",
+    "assert_gradients",
+    "check",
     "descend",
     "detach",
     "gd_step",
@@ -41,7 +45,21 @@ NAMES = {
     "tape",
     "tree_sum",
     "value_and_grad",
+    "verify",
     "vjp",
+}
+VERIFY = {
+    "Finding",
+    "GradientError",
+    "Report",
+    "assert_gradients",
+    "check",
+    "check_optimizer",
+    "check_over",
+    "check_vjp_rule",
+    "property_check",
+    "reproducer",
+    "strategies",
 }
 
 
@@ -63,7 +81,25 @@ def test_a_name_loads_from_its_home(name: str) -> None:
     thing = getattr(funcgrad, name)
     if not isinstance(thing, ModuleType):
         assert thing.__name__ == name
-        assert thing.__module__.startswith("funcgrad._")
+        assert thing.__module__.startswith(("funcgrad._", "funcgrad.verify._"))
+
+
+def test_the_names_of_verify_are_exactly_these() -> None:
+    assert set(verify.__all__) == VERIFY
+    assert set(dir(verify)) == VERIFY
+    source = (ROOT / "funcgrad" / "verify" / "__init__.py").read_text()
+    exported = re.findall(r"^    from \.\S* import \w+ as (\w+)$", source, re.MULTILINE)
+    assert sorted(exported) == sorted(VERIFY)
+    with pytest.raises(AttributeError, match=r"module 'funcgrad.verify' has no attribute 'chek'"):
+        _ = verify.chek
+
+
+@pytest.mark.parametrize("name", sorted(VERIFY))
+def test_a_name_of_verify_loads_from_its_home(name: str) -> None:
+    thing = getattr(verify, name)
+    if not isinstance(thing, ModuleType):
+        assert thing.__name__ == name
+        assert thing.__module__.startswith("funcgrad.verify._")
 
 
 def test_another_name_is_no_attribute() -> None:
@@ -105,6 +141,14 @@ def test_a_name_is_documented_with_an_example(name: str) -> None:
     assert not lacking(getattr(funcgrad, name))
 
 
+FUNCTIONS_OF_VERIFY = sorted(name for name in VERIFY if inspect.isfunction(getattr(verify, name)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS_OF_VERIFY)
+def test_a_function_of_verify_is_documented_with_an_example(name: str) -> None:
+    assert not lacking(getattr(verify, name))
+
+
 def test_a_gap_in_a_docstring_is_found() -> None:
     def bare(x: Any) -> Any:
         """Return it."""
@@ -113,12 +157,13 @@ def test_a_gap_in_a_docstring_is_found() -> None:
     assert lacking(bare) == ["more", "an example", "the argument x"]
 
 
-def missing_in(text: str) -> set[str]:
-    return {name for name in NAMES if not re.search(rf"\b{name}\b", text)}
+def missing_in(text: str, names: Iterable[str] = NAMES) -> set[str]:
+    return {name for name in names if not re.search(rf"\b{name}\b", text)}
 
 
 def test_every_name_is_in_the_readme() -> None:
     assert not missing_in((ROOT / "README.md").read_text())
+    assert not missing_in((ROOT / "README.md").read_text(), VERIFY)
 
 
 def test_a_name_that_the_readme_lacks_is_found() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import shutil
 import sys
 import tempfile
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .._diagnosis import Diagnosis, diagnose
-from .._errors import ConfigurationError, FuncgradError
+from .._errors import ConfigurationError
 from .._graph import Graph, graph
-from .._target import describe, load_arguments, load_function, parse_arguments
+from .._target import check_arguments, guarded, load_arguments, load_function, parse_arguments
 from . import demo
 
 FOUND = 1  # the exit code where a diagnosis has findings
@@ -27,10 +26,10 @@ _ENDINGS = {"html": ".html", "svg": ".svg"}
 def run_graph(arguments: argparse.Namespace) -> int:
     """Draw the graph of a call; 0."""
     fun, args = _demo(arguments) if arguments.demo else _call(arguments)
-    _check_arguments(fun, args)
+    check_arguments(fun, args)
     target = _target_file(arguments)
     form = arguments.format or _form_of(target)
-    drawn = _guarded(lambda: graph(fun, *args, depth=arguments.depth))
+    drawn = guarded(lambda: graph(fun, *args, depth=arguments.depth))
     if form == "html":
         _write_page(drawn, target)
     else:
@@ -53,8 +52,8 @@ def _form_of(target: Path | None) -> str:
 def run_diagnose(arguments: argparse.Namespace) -> int:
     """Print a diagnosis; 1 if it found something."""
     fun, args = _call(arguments)
-    _check_arguments(fun, args)
-    found: Diagnosis = _guarded(lambda: diagnose(fun, *args))
+    check_arguments(fun, args)
+    found: Diagnosis = guarded(lambda: diagnose(fun, *args))
     sys.stdout.write((found.to_json() if arguments.json else str(found)) + "\n")
     return FOUND if found.findings else 0
 
@@ -75,28 +74,6 @@ def _arguments(arguments: argparse.Namespace) -> tuple[Any, ...]:
     if arguments.args_from:
         return load_arguments(arguments.args_from)
     return parse_arguments(arguments.args or "")
-
-
-def _check_arguments(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    """Say at once that arguments are missing or too many."""
-    try:
-        inspect.signature(fun).bind(*args)
-    except TypeError as error:
-        raise ConfigurationError(
-            f"the function was given {len(args)} arguments: {error}; add --args, or --args-from"
-        ) from error
-    except ValueError:  # a builtin without a signature
-        return
-
-
-def _guarded(make: Callable[[], Any]) -> Any:
-    """What `make` returns; an exception of the user's function is the user's mistake."""
-    try:
-        return make()
-    except FuncgradError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ConfigurationError(f"the function raised {describe(error)}") from error
 
 
 def _target_file(arguments: argparse.Namespace) -> Path | None:

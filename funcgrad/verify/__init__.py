@@ -1,1 +1,54 @@
-"""Trust: is a gradient right?"""
+"""Trust: is a gradient right?
+
+Names load on first use, as those of the package do: importing this costs nothing, does not import
+JAX, and only what needs Hypothesis (`check_over`, `property_check`, `strategies`) asks for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import strategies as strategies
+    from ._check import assert_gradients as assert_gradients
+    from ._check import check as check
+    from ._findings import Finding as Finding
+    from ._findings import GradientError as GradientError
+    from ._findings import Report as Report
+    from ._optimizer import check_optimizer as check_optimizer
+    from ._property import check_over as check_over
+    from ._property import property_check as property_check
+    from ._reproducer import reproducer as reproducer
+    from ._rule import check_vjp_rule as check_vjp_rule
+
+# Where each public name lives; the same list as above, which type checkers read.
+_HOMES = {
+    "Finding": "_findings",
+    "GradientError": "_findings",
+    "Report": "_findings",
+    "assert_gradients": "_check",
+    "check": "_check",
+    "check_optimizer": "_optimizer",
+    "check_over": "_property",
+    "check_vjp_rule": "_rule",
+    "property_check": "_property",
+    "reproducer": "_reproducer",
+    "strategies": "strategies",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'funcgrad.verify' has no attribute {name!r}")
+    module = import_module(f".{home}", __name__)
+    value = module if home == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

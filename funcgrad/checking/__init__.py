@@ -1,0 +1,1 @@
+"""What ``funcgrad check`` accepts and does."""
