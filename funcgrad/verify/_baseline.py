@@ -10,7 +10,7 @@ from ._compare import Comparison
 from ._differences import Estimate
 from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN, Programs
-from ._lines import against, estimates, wide_point
+from ._lines import LARGE, against, estimates, wide_point
 from ._programs import GRADIENT, VALUE
 
 
@@ -39,7 +39,7 @@ def baseline(
             * (1 if np.isrealobj(x) else 1j ** generator.integers(4))
             for x, s in zip(xs, sizes, strict=True)
         ]
-        for _ in range(2)
+        for _ in range(1 if sum(x.size for x in xs) > LARGE else 2)
     ]
     lines = estimates(programs.values, row, against(VALUE, row.cs), directions)
     findings = []

@@ -28,6 +28,7 @@ from ._programs import (
     customs,
     equations,
     reference,
+    rule_homes,
     tested,
     trace_derivatives,
     trace_value,
@@ -78,7 +79,27 @@ def examine(problem: Problem, options: Options) -> Examined:
     except (Unliftable, FuncgradError, TypeError, ValueError, NotImplementedError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         examined = _plainly(problem, row, options, first)
-    return examined._replace(findings=failures + examined.findings)
+    findings = [*failures, *examined.findings, *_uncovered(problem)]
+    return examined._replace(findings=[_placed(f, problem, closed) for f in findings])
+
+
+def _placed(finding: Finding, problem: Problem, closed: Any) -> Finding:
+    """A fault with the place of the custom rules that may be to blame."""
+    homes = [] if problem.gradient is not None else rule_homes(closed)
+    if finding.verdict != WRONG or not homes:
+        return finding
+    return finding._replace(source=", or ".join(homes[:3]))
+
+
+def _uncovered(problem: Problem) -> list[Finding]:
+    if not problem.uncovered:
+        return []
+    text = (
+        "the gradient function returns the derivative by the first argument alone, as jax.grad "
+        f"does; {', '.join(problem.uncovered[:3])} went unexamined (return a tuple with one entry "
+        "for each argument, to have all examined)"
+    )
+    return [Finding("note", RIGHT, text)]
 
 
 def _arrays(values: Sequence[Any]) -> list[Any]:

@@ -29,6 +29,7 @@ Index = tuple[int, ...]
 GIVEN = "the given point"
 _ROWS_TRIED = 10  # places with differences that are looked into
 _ELEMENTS_TRIED = 3
+_COARSE = 1e-4  # relative: what is off by more is no rounding in 64 bits
 _WITNESS = "the primal body in 64 bits, differentiated by funcgrad's engine without custom rules"
 
 
@@ -99,22 +100,21 @@ class Judge:
         """The fault of one input in one row, if it has one."""
         for index in _worst(self.found.excess(part)[leaf][row]):
             place = Place(part, row, leaf, index)
-            if self._exceeds(place):
+            if self._excess(place) > 0:
                 finding = self._at(place)
                 if finding is not None:
                     return finding
         return None
 
-    def _exceeds(self, place: Place) -> bool:
-        over = self.found.excess(place.part)[place.leaf][(place.row, *place.index)]
-        return bool(over > 0)
+    def _excess(self, place: Place) -> float:
+        return float(self.found.excess(place.part)[place.leaf][(place.row, *place.index)])
 
     def _is_rounding(self, place: Place) -> bool:
         """Whether rounding in 64 bits explains a difference."""
         if not self._is_rerounded:
             self.found = rerounded(self.found, self.programs.reference, self.programs.tested)
             self._is_rerounded = True
-        return not self._exceeds(place)
+        return self._excess(place) == 0
 
     def _at(self, place: Place) -> Finding | None:
         if place.part.startswith(VALUE):
@@ -128,7 +128,8 @@ class Judge:
         self._is_refuted |= says == "received"
         if line.kind == "unknown" and self.found.rows[place.row].is_mined:
             return None
-        if says == "received" or (says == "nothing" and self._is_rounding(place)):
+        doubtful = says == "nothing" or self._excess(place) < _COARSE
+        if says == "received" or (doubtful and self._is_rounding(place)):
             return None
         return self._fault(place, line)
 

@@ -12,6 +12,7 @@ from ._batch import Row, Runner
 from ._differences import Estimate, differentiate_many, line_points
 
 Array = NDArray[Any]
+LARGE = 100_000  # entries: on so many, one line tells as much as several
 Arrays = list[Array]
 Measure = Callable[
     [dict[str, Arrays]], NDArray[np.float64]
@@ -66,7 +67,7 @@ def scales(xs: Sequence[Any], direction: Sequence[Array]) -> list[float]:
     length = np.sqrt(np.mean(lengths**2)) or 1.0
     own = np.sqrt(np.mean(sizes**2))
     found = [typical / length]
-    if own > 0 and not 0.1 < own / typical < 10:
+    if sizes.size < LARGE and own > 0 and not 0.1 < own / typical < 10:
         found.append(own / length)
     return [float(s) for s in found]
 

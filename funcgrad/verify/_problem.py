@@ -31,6 +31,7 @@ class Problem(NamedTuple):
             derivative is tested.
         passive: the other arrays (integers, keys), which `jax.vjp` is given too.
         outputs: the dtypes of the floating outputs.
+        uncovered: the active leaves which a gradient function leaves out.
         whole: takes active and passive leaves, for `jax.vjp`.
     """
 
@@ -41,6 +42,7 @@ class Problem(NamedTuple):
     gradient: Flat | None
     passive: list[Any]
     outputs: list[Any]
+    uncovered: list[str]
     whole: Callable[[list[Any], list[Any]], list[Any]]
 
     @property
@@ -91,7 +93,7 @@ def pose(
     return _restrict(
         Problem(
             name, lambda *xs: whole(xs, others), chosen, [paths[i] for i in active], tested,
-            others, outputs, whole,
+            others, outputs, [], whole,
         ),
         covered,
     )  # fmt: skip
@@ -114,6 +116,7 @@ def _restrict(problem: Problem, covered: Sequence[int]) -> Problem:
         function=lambda *xs: problem.function(*spread(xs)),
         leaves=[full[i] for i in covered],
         names=[problem.names[i] for i in covered],
+        uncovered=[name for i, name in enumerate(problem.names) if i not in covered],
         gradient=None if gradient is None else lambda *xs: gradient(*spread(xs)),
         whole=lambda xs, others: problem.whole(spread(xs), list(others)),
     )

@@ -246,6 +246,17 @@ def customs(programs: Sequence[Any]) -> Customs:
     return found
 
 
+def rule_homes(closed: Any) -> list[str]:
+    """The functions whose custom rules a program calls, JAX's own aside."""
+    found: dict[str, None] = {}
+    for equation in equations(closed):
+        for body in inner_programs(equation) if equation.primitive in CUSTOM else []:
+            name, _, place = _home(body).partition(" at ")
+            if place and _JAX not in place:
+                found[f"{Path(place).name}, the rule of {name}"] = None
+    return list(found)
+
+
 def _home(body: Any) -> str:
     """Where a body's function was written."""
     info = getattr(jaxprs.open_jaxpr(body)[0], "debug_info", None)

@@ -82,8 +82,9 @@ def _noisy(value: Any) -> Any:
         return value
     # The sign depends on the value alone, so that a loop's body needs no counter of its own.
     size = jnp.abs(value)
-    scrambled = jnp.sin(_NOISE.get() * 1e6 * size / (size + 1e-300) ** 0.75)
-    return value * (1 + 2.0**-52 * scrambled)
+    size = jnp.where(jnp.isfinite(size), size, 1.0)
+    sign = jnp.where(jnp.sin(_NOISE.get() * 1e6 * size / (size + 1e-300) ** 0.75) > 0, 1.0, -1.0)
+    return value * (1 + 2.0**-52 * sign)
 
 
 def moved(value: Any, dtype: Any) -> Any:

@@ -171,16 +171,6 @@ def a_column_instead_of_a_vector(dtype: Dtype, rng: Rng, *, wrong: bool) -> Prob
 
 
 @fault("structure", dtypes=WIDTHS)
-def only_the_first_of_two_gradients(dtype: Dtype, rng: Rng, *, wrong: bool) -> Problem:
-    def gradient(x: Array, y: Array) -> Array | tuple[Array, Array]:
-        right = (jnp.cos(x) * y, jnp.sin(x))
-        return right[0] if wrong else right
-
-    args = (normal(rng, dtype, 4), normal(rng, dtype, 4))
-    return Problem(lambda x, y: jnp.sum(jnp.sin(x) * y), args, gradient)
-
-
-@fault("structure", dtypes=WIDTHS)
 def layers_come_back_in_backward_order(dtype: Dtype, rng: Rng, *, wrong: bool) -> Problem:
     layers = [normal(rng, dtype, 3, 3, scale=0.6) for _ in range(3)]
     x = normal(rng, dtype, 3)
