@@ -64,7 +64,7 @@ def noisy_operations(seed: Any) -> Iterator[None]:
     of J. Vignes, "A stochastic arithmetic for reliable scientific computation", Mathematics and
     Computers in Simulation 35, 1993).
     """
-    token = _NOISE.set(seed)
+    token = _NOISE.set((itertools.count(1), seed))
     try:
         yield
     finally:
@@ -80,10 +80,13 @@ def _noisy(value: Any) -> Any:
     aval = compat.typeof(value)
     if compat.is_extended(aval.dtype) or not jnp.issubdtype(aval.dtype, np.inexact):
         return value
-    # The sign depends on the value alone, so that a loop's body needs no counter of its own.
+    # The sign depends on the value, so that a loop's body needs no state of its own, and on the
+    # operation, so that equal numbers that cancel are not moved alike.
+    counter, seed = _NOISE.get()
     size = jnp.abs(value)
     size = jnp.where(jnp.isfinite(size), size, 1.0)
-    sign = jnp.where(jnp.sin(_NOISE.get() * 1e6 * size / (size + 1e-300) ** 0.75) > 0, 1.0, -1.0)
+    phase = seed * (1e6 * size / (size + 1e-300) ** 0.75 + 12.9898 * next(counter))
+    sign = jnp.where(jnp.sin(phase) > 0, 1.0, -1.0)
     return value * (1 + 2.0**-52 * sign)
 
 
