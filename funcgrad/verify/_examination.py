@@ -13,6 +13,7 @@ from .._jaxcompat import primitives as p
 from ._baseline import baseline, kink_findings
 from ._batch import Row, Runner
 from ._compare import APPROXIMATE, SMALLEST, compare
+from ._customs import culprits, customs
 from ._differences import Estimate
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding
 from ._judge import GIVEN, Judge, Programs
@@ -24,11 +25,10 @@ from ._problem import Problem
 from ._programs import (
     FORWARD,
     GRADIENT,
+    SECOND,
     Traced,
-    customs,
     equations,
     reference,
-    rule_homes,
     tested,
     trace_derivatives,
     trace_value,
@@ -85,7 +85,7 @@ def examine(problem: Problem, options: Options) -> Examined:
 
 def _placed(finding: Finding, problem: Problem, closed: Any) -> Finding:
     """A fault with the place of the custom rules that may be to blame."""
-    homes = [] if problem.gradient is not None else rule_homes(closed)
+    homes = [] if problem.gradient is not None else culprits(closed)
     if finding.verdict != WRONG or not homes:
         return finding
     return finding._replace(source=", or ".join(homes[:3]))
@@ -128,7 +128,15 @@ def _primal_findings(problem: Problem, values: Sequence[Any]) -> list[Finding]:
 
 
 def _failure(part: str, error: Exception) -> Finding:
-    return error_finding(f"the {part} derivative fails under jit", error)
+    what = _PARTS[part]
+    return error_finding(f"{what} cannot be traced, as jit and scan do", error)
+
+
+_PARTS = {
+    GRADIENT: "the gradient",
+    FORWARD: "the forward derivative",
+    SECOND: "the second derivative",
+}
 
 
 def _untraced(
@@ -224,7 +232,7 @@ _WITNESSES = (
 
 def _notes(traced: Traced) -> list[Finding]:
     return [
-        Finding("note", RIGHT, f"the {part} derivative was not examined: {why}", point=GIVEN)
+        Finding("note", RIGHT, f"{_PARTS[part]} was not examined: {why}", point=GIVEN)
         for part, why in traced.unavailable.items()
         if part != "forward"
     ]

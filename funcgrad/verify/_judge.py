@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from ._batch import Runner
 from ._compare import Comparison, rerounded
+from ._customs import Customs
 from ._differences import Estimate
 from ._findings import RIGHT, WRONG, Finding
 from ._kinkpoints import accepts
 from ._lines import against, estimates, unit, wide_point
 from ._meaning import meaning
 from ._problem import Problem
-from ._programs import FORWARD, GRADIENT, SECOND, VALUE, Customs
+from ._programs import FORWARD, GRADIENT, SECOND, VALUE
 
 Array = NDArray[Any]
 Index = tuple[int, ...]
@@ -70,7 +71,7 @@ class Judge:
         """The faults, one for each part and input."""
         findings: list[Finding] = []
         for part in self.found.expected:
-            if part == FORWARD and any(f.kind == GRADIENT for f in findings):
+            if part in (FORWARD, SECOND) and any(f.kind == GRADIENT for f in findings):
                 continue  # the same fault once more
             if part in (FORWARD, SECOND) and self._is_refuted:
                 continue  # the body is no program to differentiate: a staircase, a search

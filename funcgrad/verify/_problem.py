@@ -148,11 +148,7 @@ def _foreign(
     result = gradient(*args, **kwargs)
     shape = next((s for s in _forms(args) if _fits(result, s.select(args))), None)
     if shape is None:
-        raise StructureError(
-            f"the gradient function returned {jax.tree.structure(result)}, which fits neither the "
-            f"first argument, {jax.tree.structure(args[0] if args else ())}, nor a tuple with one "
-            "entry for each argument"
-        )
+        raise StructureError(_misfit(result, args))
     counts = [len(jax.tree.leaves(arg)) for arg in args]
     starts = [sum(counts[:i]) for i in range(len(args))]
     chosen = [i for n in shape.arguments for i in range(starts[n], starts[n] + counts[n])]
@@ -168,6 +164,25 @@ def _foreign(
 
     assert len(active) == len(places)
     return flat, covered
+
+
+def _misfit(result: Any, args: tuple[Any, ...]) -> str:
+    """What a gradient function returned, beside what would fit."""
+    first = _described(args[0] if args else ())
+    wanted = first if len(args) == 1 else f"{first}, or a tuple with one entry for each argument"
+    return f"the gradient function returned {_described(result)}; expected: {wanted}"
+
+
+def _described(tree: Any) -> str:
+    """A tree with its leaves' dtypes and shapes in their places."""
+    return str(jax.tree.map(lambda x: _Name(f"{jnp.result_type(x)}{list(jnp.shape(x))}"), tree))
+
+
+class _Name(str):
+    """A text that shows without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class _Form(NamedTuple):

@@ -11,8 +11,7 @@ and returns parts by name:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +20,6 @@ from jax import lax
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._errors import GradientTypeError
-from .._jaxcompat import primitives as p
 from .._transform import vjp
 from ._lift import lift
 from ._problem import Problem
@@ -31,8 +29,6 @@ Values = list[Any]
 Parts = dict[str, Values]
 Program = Callable[[Any, Values, Values, Values], Parts]
 VALUE, GRADIENT, FORWARD, SECOND = "value", "gradient", "forward", "second"
-
-CUSTOM = frozenset({p.custom_jvp_call_p, p.custom_vjp_call_p, p.custom_vmap_p, p.linear_solve_p})
 
 
 class Traced(NamedTuple):
@@ -208,59 +204,6 @@ def not_offered(error: Exception) -> str:
     if isinstance(error, NotImplementedError):
         return text.partition("\n")[0][:120]
     return next((reason for mark, reason in _NOT_OFFERED if mark in text), "")
-
-
-class Customs(NamedTuple):
-    """The custom rules in a program.
-
-    Attributes:
-        own: whether there are any that are not JAX's.
-        approximate: whether JAX's rules stand for special functions, whose bodies approximate them.
-        loops: whether a rule stands for a loop, whose body may converge only where it is meant to.
-    """
-
-    own: bool = False
-    approximate: bool = False
-    loops: bool = False
-
-
-_APPROXIMATION = 15  # equations; the bodies of relu and logaddexp are shorter
-_JAX = str(Path(jax.__file__).parent)
-
-
-def customs(programs: Sequence[Any]) -> Customs:
-    """What is known about the custom rules that programs call."""
-    found = Customs()
-    for equation in (e for program in programs for e in equations(program)):
-        if equation.primitive not in CUSTOM:
-            continue
-        bodies = inner_programs(equation)
-        inside = [e for body in bodies for e in equations(body)]
-        loops = any(e.primitive in (p.while_p, p.scan_p) for e in inside)
-        if any(_JAX in _home(body) for body in bodies):
-            found = found._replace(
-                approximate=found.approximate or loops or len(inside) >= _APPROXIMATION
-            )
-        else:
-            found = found._replace(own=True, loops=found.loops or loops)
-    return found
-
-
-def rule_homes(closed: Any) -> list[str]:
-    """The functions whose custom rules a program calls, JAX's own aside."""
-    found: dict[str, None] = {}
-    for equation in equations(closed):
-        for body in inner_programs(equation) if equation.primitive in CUSTOM else []:
-            name, _, place = _home(body).partition(" at ")
-            if place and _JAX not in place:
-                found[f"{Path(place).name}, the rule of {name}"] = None
-    return list(found)
-
-
-def _home(body: Any) -> str:
-    """Where a body's function was written."""
-    info = getattr(jaxprs.open_jaxpr(body)[0], "debug_info", None)
-    return str(getattr(info, "func_src_info", ""))
 
 
 def equations(closed: Any) -> list[Any]:
