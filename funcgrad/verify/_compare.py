@@ -79,12 +79,9 @@ def compare(
     expected, received = reference(rows), tested(rows)
     expected["value, forward"] = expected[VALUE]
     parts = [name for name in _PARTS if name in expected and name in received]
-    floor = {GRADIENT: floors, SECOND: floors}
+    scale = np.asarray([_scale(row) for row in rows])
     allowed = {
-        name: [
-            smallest * np.abs(np.nan_to_num(a)) + floor.get(name, [0.0] * len(expected[name]))[k]
-            for k, a in enumerate(expected[name])
-        ]
+        name: [_margin(a, smallest, floors, k, scale) for k, a in enumerate(expected[name])]
         for name in parts
     }
     found = Comparison(
@@ -92,6 +89,22 @@ def compare(
         _known(expected, rows),
     )  # fmt: skip
     return _allow(found, reference, tested, None) if _differs(found) else found
+
+
+def _margin(
+    expected: Array, smallest: float, floors: Sequence[float], leaf: int, scale: Array
+) -> Array:
+    """What an entry may be off by anyway: a share of itself, and what its dtype takes for zero."""
+    floor = floors[leaf] if leaf < len(floors) else max(floors)
+    rows = scale.reshape(-1, *[1] * (expected.ndim - 1))
+    with np.errstate(all="ignore"):
+        return np.asarray(smallest * np.abs(np.nan_to_num(expected)) + floor * rows)
+
+
+def _scale(row: Row) -> float:
+    """How large a row makes its parts, which are linear in its cotangents and tangents."""
+    sizes = [np.max(np.abs(np.asarray(a, np.complex128)), initial=1.0) for a in (*row.cs, *row.ws)]
+    return float(max(sizes)) ** 2
 
 
 _PARTS = (VALUE, "value, forward", GRADIENT, FORWARD, SECOND)

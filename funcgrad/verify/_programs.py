@@ -195,6 +195,7 @@ _NOT_OFFERED = (
     ("forward-mode", "a custom_vjp has no forward mode"),
     ("do not support JVP", "a callback has no derivative of its own"),
     ("Linearization failed", "JAX cannot reverse this program"),
+    ("gradient with respect to", "JAX has no derivative by one of the arguments"),
 )
 
 
