@@ -250,11 +250,11 @@ def _finding(
         {"value, forward": VALUE}.get(kind, kind), WRONG, f"{message} {row.what}".rstrip(),
         _WITNESS, row.point, problem.names[place.leaf] if of_input else "the output",
         place.index, number(expected), number(received), float(_element(found.allowed, place)),
-        _usual(found, place) if of_input else "", "", line,
+        _usual(found, place, kind) if of_input else "", "", line,
     )  # fmt: skip
 
 
-def _usual(found: Comparison, place: Place) -> str:
+def _usual(found: Comparison, place: Place, kind: str) -> str:
     """What the error usually means."""
     row, part, leaf = place.row, place.part, place.leaf
     sides = (found.expected[part], found.received[part])
@@ -262,7 +262,9 @@ def _usual(found: Comparison, place: Place) -> str:
         (e[row], r[row], np.asarray(x)) for e, r, x in zip(*sides, found.rows[row].xs, strict=True)
     ]
     others = [triple for k, triple in enumerate(triples) if k != leaf]
-    return meaning(*triples[leaf], others, found.allowed[part][leaf][row])
+    words = meaning(*triples[leaf], others, found.allowed[part][leaf][row])
+    hint = "funcgrad.diagnose says where it begins" if kind == "nan" else ""
+    return "; ".join(filter(None, (words, hint)))
 
 
 def number(value: Any) -> complex | float:
