@@ -12,14 +12,14 @@ from ._compare import Comparison
 from ._differences import Estimate
 from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN, Programs
-from ._lines import LARGE, against, estimates, inner, wide_point
+from ._lines import LARGE, against, estimates, inner, root_mean_square, wide_point
 from ._programs import GRADIENT, VALUE
 
 Array = NDArray[Any]
 
 
 def baseline(
-    programs: Programs, found: Comparison, seed: int, *, by_solver: bool
+    programs: Programs, found: Comparison, seed: int, *, by_solver: bool, iterates: bool = False
 ) -> tuple[list[Finding], list[Estimate]]:
     """The gradient at the given point beside the numerical derivative along random directions.
 
@@ -31,11 +31,12 @@ def baseline(
         seed: of the directions.
         by_solver: the function calls `custom_linear_solve`, whose transposed solver the reference
             uses, too; then the numerical derivative has the last word.
+        iterates: it ends loops by a condition, whose tolerance counts in its derivative.
     """
     generator = np.random.default_rng([seed, 2])
     row = found.rows[0]
     xs = wide_point(row.xs)
-    sizes = [np.where(x == 0, np.sqrt(np.mean(np.abs(x) ** 2)) or 1.0, np.abs(x)) for x in xs]
+    sizes = [np.where(x == 0, root_mean_square(x) or 1.0, np.abs(x)) for x in xs]
     directions = [
         [
             s
@@ -46,25 +47,27 @@ def baseline(
         for _ in range(1 if sum(x.size for x in xs) > LARGE else 2)
     ]
     lines = estimates(programs.values, row, against(VALUE, row.cs), directions)
+    share = max(_ITERATED if iterates else 1e-6, found.smallest)
     for direction, line in zip(directions, lines, strict=True):
-        finding = _disagreement(found, direction, line, by_solver=by_solver)
+        finding = _disagreement(found, direction, line, share, by_solver=by_solver)
         if finding is not None:
             return [finding], lines
     return [], lines
 
 
 _CLEAR = 100.0  # times the bound
+_ITERATED = 1e-4  # of a derivative: what a loop's own tolerance may come to
 
 
 def _disagreement(
-    found: Comparison, direction: list[Array], line: Estimate, *, by_solver: bool
+    found: Comparison, direction: list[Array], line: Estimate, share: float, *, by_solver: bool
 ) -> Finding | None:
     """What a numerical derivative has against the tested one."""
     wanted, given = (
         inner([a[0] for a in side[GRADIENT]], direction)
         for side in (found.expected, found.received)
     )
-    slack = line.error + 1e-6 * abs(line.value) + 1e-9 * abs(wanted)
+    slack = line.error + share * abs(line.value) + 1e-9 * abs(wanted)
     apart = abs(given - line.value)
     if line.kind != "smooth" or not np.isfinite(given) or apart <= slack:
         return None

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .._errors import ConfigurationError
 from ._examination import Examined, Options, examine
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, GradientError, Report
@@ -74,7 +76,8 @@ def check(
     except StructureError as error:
         name = getattr(fun, "__name__", type(fun).__name__)
         return Report(name, WRONG, (Finding("structure", WRONG, str(error)),), seed=seed)
-    found = examine(problem, options)
+    with np.errstate(all="ignore"):  # what overflows at a point of ours is no news to the user
+        found = examine(problem, options)
     leaves = [
         f"{name} {leaf.dtype}[{','.join(map(str, leaf.shape))}]"
         for name, leaf in zip(problem.names, problem.leaves, strict=True)
@@ -110,12 +113,18 @@ def _validate(options: Options) -> None:
                 f"{name} must be one of {', '.join(map(repr, allowed))}, but is "
                 f"{getattr(options, name)!r}"
             )
-    if options.order not in (1, 2):
+    if isinstance(options.order, bool) or options.order not in (1, 2):
         raise ConfigurationError(f"order must be 1 or 2, but is {options.order!r}")
-    if options.rtol is not None and not 0 < options.rtol < 1:
+    if options.rtol is not None and not (_is_number(options.rtol) and 0 < options.rtol < 1):
         raise ConfigurationError(f"rtol must lie between 0 and 1, but is {options.rtol!r}")
-    if not options.budget > 0:
+    if not (_is_number(options.budget) and options.budget > 0):
         raise ConfigurationError(f"budget must be positive, but is {options.budget!r}")
+    if not (isinstance(options.seed, int) and options.seed >= 0):
+        raise ConfigurationError(f"seed must be a non-negative integer, but is {options.seed!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _verdict(found: Examined) -> str:
@@ -123,7 +132,7 @@ def _verdict(found: Examined) -> str:
     for verdict in (WRONG, INCONCLUSIVE):
         if verdict in verdicts:
             return verdict
-    return KINK if found.kink or KINK in verdicts else RIGHT
+    return KINK if KINK in verdicts else RIGHT
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:

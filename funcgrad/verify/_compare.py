@@ -15,9 +15,9 @@ from ._rounding import MOVES
 Array = NDArray[Any]
 SMALLEST = 1e-10  # relative: what two ways of writing one formula may differ by in 64 bits
 APPROXIMATE = 1e-5  # and what a special function's approximation may differ by from its own
-_SAFETY = 6.0
+_SAFETY = 3.0
 _NOISE_SAFETY = 32.0  # the noise is drawn anew for an operation, not for an element
-_DRAWS = 6
+_DRAWS = 8
 _WILD = 1e8  # times what is at the given point: functions overflow and diverge there
 _FEW_DRAWS = 2  # where rows do not go in batches
 
@@ -30,6 +30,7 @@ class Comparison(NamedTuple):
         expected, received: parts by name, each a list of arrays with the rows first.
         allowed: the same for how far an entry may be off.
         known: for each row, whether the function and the reference are finite there.
+        smallest: the relative difference that is none.
     """
 
     rows: Sequence[Row]
@@ -37,6 +38,12 @@ class Comparison(NamedTuple):
     received: Arrays
     allowed: Arrays
     known: NDArray[np.bool_]
+    smallest: float = SMALLEST
+
+    @property
+    def values(self) -> list[Array]:
+        """The function's values."""
+        return self.expected[VALUE if VALUE in self.expected else "value, forward"]
 
     def excess(self, part: str) -> list[Array]:
         """By how much each entry is off beyond what is allowed, over what is expected.
@@ -86,7 +93,7 @@ def compare(
     }
     found = Comparison(
         rows, {n: expected[n] for n in parts}, {n: received[n] for n in parts}, allowed,
-        _known(expected, rows),
+        _known(expected, rows), smallest,
     )  # fmt: skip
     return _allow(found, reference, tested, None) if _differs(found) else found
 
@@ -171,7 +178,7 @@ def _spreads(
     for draw in range(draws):
         generator = np.random.default_rng(draw)
         moves = generator.choice([-1.0, 1.0], MOVES) * generator.uniform(0.4, 1.0, MOVES)
-        moved = runner(rows, moves, None if noise is None else noise + draw)
+        moved = runner(rows, moves) if noise is None else runner(rows, None, noise + draw)
         with np.errstate(all="ignore"):
             for name, arrays in base.items():
                 for total, a, b in zip(

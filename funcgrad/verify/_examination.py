@@ -57,7 +57,6 @@ class Examined(NamedTuple):
     findings: list[Finding]
     points: tuple[str, ...] = (GIVEN,)
     witnesses: tuple[str, ...] = ()
-    kink: bool = False
 
 
 def examine(problem: Problem, options: Options) -> Examined:
@@ -158,9 +157,11 @@ def _plainly(problem: Problem, row: Row, options: Options, reason: str) -> Exami
     if not findings and "traced" not in reason:
         findings += variants(problem, rows)
     text = f"examined in the function's own precision only: {reason}"
-    note = Finding("note", RIGHT, text, point=GIVEN)
+    findings.append(Finding("note", RIGHT, text, point=GIVEN))
+    if KINK in kinds:
+        findings.append(Finding("kink", KINK, "the function has a kink here", point=GIVEN))
     witness = "numerical derivatives in the function's own precision"
-    return Examined([*findings, note], (GIVEN,), (witness,), KINK in kinds)
+    return Examined(findings, (GIVEN,), (witness,))
 
 
 def _second_rows(problem: Problem, row: Row, options: Options) -> list[Row]:
@@ -200,7 +201,8 @@ def _widely(
     lines: list[Estimate] = []
     if GRADIENT in found.received:
         solver = any(e.primitive is p.linear_solve_p for e in equations(closed))
-        doubts, lines = baseline(programs, found, options.seed, by_solver=solver)
+        iterates = any(e.primitive is p.while_p for e in equations(closed))
+        doubts, lines = baseline(programs, found, options.seed, by_solver=solver, iterates=iterates)
         findings += doubts if not _faults(findings) else []
         findings += kink_findings(lines, strict=options.kinks == "fail")
         if not _faults(findings):

@@ -25,7 +25,7 @@ class Finding(NamedTuple):
     """One thing that was noticed about a derivative.
 
     Attributes:
-        kind: what was examined: "gradient", "second order", "forward", "value", "cotangent",
+        kind: what was examined: "gradient", "second", "forward", "value", "cotangent",
             "repeat", "batch", "scan", "jit", "structure", "dtype", "nan", "precision", "error",
             "kink", "noise", "primal", "note".
         verdict: "wrong", "inconclusive", "kink", or "right" for a mere remark.

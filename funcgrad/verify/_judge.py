@@ -203,7 +203,7 @@ def _line(programs: Programs, found: Comparison, place: Place) -> Estimate:
     """The numerical derivative that an element of a part stands for."""
     row, phase = found.rows[place.row], _phase(found, place)
     if place.part == FORWARD:
-        weights = [np.zeros_like(a[place.row]) for a in found.expected[VALUE]]
+        weights = [np.zeros_like(a[place.row]) for a in found.values]
         weights[place.leaf][place.index] = phase
         measure, direction = against(VALUE, weights), wide_point(row.ws)
     else:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ._batch import ROWS, Row, Runner
 from ._differences import Estimate
-from ._lines import Arrays, against, estimates, inner, wide_point
+from ._lines import Arrays, against, estimates, inner, root_mean_square, wide_point
 from ._programs import GRADIENT, VALUE
 
 _NEAR = 2.0**-20  # how far the neighbours are, relative to the entries
@@ -28,7 +28,7 @@ def neighbours(row: Row, count: int = ROWS, seed: int = 0) -> list[Row]:
     """Rows at points close by, in random directions."""
     generator = np.random.default_rng(seed)
     xs = wide_point(row.xs)
-    sizes = [np.maximum(np.abs(x), np.sqrt(np.mean(np.abs(x) ** 2)) if x.size else 0) for x in xs]
+    sizes = [np.maximum(np.abs(x), root_mean_square(x)) for x in xs]
     sizes = [np.where(s == 0, 1.0, s) for s in sizes]
     return [
         row._replace(

@@ -57,15 +57,22 @@ def wide_point(xs: Sequence[Any]) -> Arrays:
     return [np.asarray(x).astype(wide_dtype(np.asarray(x))) for x in xs]
 
 
+def root_mean_square(values: Any) -> float:
+    """The typical size of entries; 0 if there are none."""
+    return float(np.sqrt(np.mean(np.abs(values) ** 2))) if np.size(values) else 0.0
+
+
 def scales(xs: Sequence[Any], direction: Sequence[Array]) -> list[float]:
     """How long a step is along a direction: by the entries that move, and by their whole leaf."""
     moved = [(np.abs(x)[d != 0], np.abs(d)[d != 0]) for x, d in zip(xs, direction, strict=True)]
     sizes = np.concatenate([a for a, _ in moved])
     lengths = np.concatenate([b for _, b in moved])
     leaf = [np.abs(x) for x, d in zip(xs, direction, strict=True) if d.any()]
-    typical = np.sqrt(np.mean(np.concatenate([a.ravel() for a in leaf]) ** 2)) or 1.0
-    length = np.sqrt(np.mean(lengths**2)) or 1.0
-    own = np.sqrt(np.mean(sizes**2))
+    if not sizes.size:
+        return [1.0]
+    typical = root_mean_square(np.concatenate([a.ravel() for a in leaf])) or 1.0
+    length = root_mean_square(lengths) or 1.0
+    own = root_mean_square(sizes)
     found = [typical / length]
     if sizes.size < LARGE and own > 0 and not 0.1 < own / typical < 10:
         found.append(own / length)

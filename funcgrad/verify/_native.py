@@ -20,7 +20,7 @@ from ._compare import Comparison
 from ._findings import RIGHT, WRONG, Finding
 from ._judge import GIVEN, number
 from ._problem import Problem
-from ._programs import GRADIENT, VALUE, like, not_offered
+from ._programs import GRADIENT, like, not_offered
 
 Array = NDArray[Any]
 _finfo: Any = jnp.finfo  # which has no types
@@ -133,9 +133,7 @@ def unrepeatable(problem: Problem, first: Native, again: Native) -> Finding:
 def _values(problem: Problem, found: Comparison, row: int, result: Native) -> list[Finding]:
     """Whether the value under differentiation is the plain one, but for rounding."""
     plain = widened(problem.function(*(jnp.asarray(x) for x in found.rows[row].xs)))
-    for place, (got, own, y) in enumerate(
-        zip(result.values, plain, found.expected[VALUE], strict=True)
-    ):
+    for place, (got, own, y) in enumerate(zip(result.values, plain, found.values, strict=True)):
         eps = _epsilon(problem.outputs[place])
         with np.errstate(all="ignore"):
             allowed = _LEAST * eps * np.max(np.abs(own), initial=0.0) + _WORSE * np.abs(
@@ -171,7 +169,9 @@ def _examine(
                 np.isfinite(wide) & (np.abs(wide) < largest / 4), np.abs(got - wide), 0.0
             )
         excused = ~np.isfinite(got) & found.rows[row].is_degenerate
-        bad = ~excused & np.isnan(apart) | (apart > _LEAST * eps * max(size, 1e-30))
+        bad = ~excused & np.isnan(apart) | (
+            apart > max(_LEAST * eps, found.smallest) * max(size, 1e-30)
+        )
         if bad.any():
             findings += _judge_precision(problem, found, (row, leaf, name), got, apart, has_custom)
     return findings

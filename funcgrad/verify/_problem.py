@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._arguments import argument_names, check_callable
 from .._errors import GradientTypeError
@@ -212,7 +213,13 @@ def _fits(result: Any, form: Any) -> bool:
         return False
     wanted = jax.tree.leaves(form)
     pairs = zip(parts, wanted, strict=True)
-    return all(jnp.shape(p) == jnp.shape(w) for p, w in pairs if is_float_leaf(w))
+    return all(_shape(p) == jnp.shape(w) for p, w in pairs if is_float_leaf(w))
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array or a number; None for a container."""
+    is_leaf = hasattr(value, "shape") or isinstance(value, (int, float, complex))
+    return tuple(np.shape(value)) if is_leaf else None
 
 
 def _parts(result: Any, form: Any) -> list[Any]:

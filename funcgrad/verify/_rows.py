@@ -37,8 +37,8 @@ def build_rows(
     """
     generator = np.random.default_rng([seed, 0])
     xs = [np.asarray(x) for x in given]
-    base = _cotangents(outputs, generator)
-    other = _cotangents(outputs, generator)
+    base = _cotangents(outputs, generator, 1.0)
+    other = _cotangents(outputs, generator, 1.5)
     ws = _directions(xs, generator)
     rows = [Row(xs, base, ws, GIVEN), Row(xs, other, _directions(xs, generator), GIVEN)]
     if count > len(rows) + 1:
@@ -93,10 +93,13 @@ def _times(arrays: Sequence[Array], factor: float) -> list[Array]:
     return [(a * np.asarray(factor).astype(a.dtype)).astype(a.dtype) for a in arrays]
 
 
-def _cotangents(outputs: Sequence[Any], generator: np.random.Generator) -> list[Array]:
+def _cotangents(
+    outputs: Sequence[Any], generator: np.random.Generator, lone: float = 1.5
+) -> list[Array]:
+    """Cotangents of the outputs; `lone` for an only number."""
     arrays = [np.asarray(y) for y in outputs]
     if len(arrays) == 1 and arrays[0].size == 1:
-        return [np.full(arrays[0].shape, generator.choice([1.0, 1.5])).astype(arrays[0].dtype)]
+        return [np.full(arrays[0].shape, lone).astype(arrays[0].dtype)]
     return _directions(arrays, generator)
 
 

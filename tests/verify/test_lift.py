@@ -12,7 +12,8 @@ import pytest
 from jax import lax
 
 import funcgrad
-from funcgrad.verify._lift import Unliftable, lift, widen
+from funcgrad.verify._lift import Unliftable, lift
+from funcgrad.verify._rounding import widen
 
 X = np.array([0.25, -0.75, 1.25])  # exact in any width
 M = np.array([[2.0, 0.25, 0.125], [0.25, 1.5, -0.25], [0.125, 0.25, 1.75]])
@@ -104,17 +105,28 @@ def test_a_wrong_formula_shows_to_the_last_digit() -> None:
     assert 5e-7 < error < 2e-6
 
 
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (lambda x: lax.bitcast_convert_type(x, jnp.int32), "bits of a number"),
-        (lambda x: jax.pure_callback(np.sin, x, x), "leaves the program"),
-    ],
-)
-def test_what_has_no_64_bit_form_says_why(function: Any, message: str) -> None:
-    program = jax.make_jaxpr(function)(jnp.float32(1.0))
-    with jax.enable_x64(True), pytest.raises(Unliftable, match=message):
+def test_what_has_no_64_bit_form_says_why() -> None:
+    program = jax.make_jaxpr(lambda x: jax.pure_callback(np.sin, x, x))(jnp.float32(1.0))
+    with jax.enable_x64(True), pytest.raises(Unliftable, match="leaves the program"):
         lift(program)(1.0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: lax.bitcast_convert_type(x, jnp.int32),
+        lambda x: lax.bitcast_convert_type(lax.bitcast_convert_type(x, jnp.int32) + 1, x.dtype),
+        lambda x: jnp.nextafter(x, jnp.asarray(2.0, x.dtype)),
+    ],
+    ids=["bits", "bits and back", "nextafter"],
+)
+def test_the_bits_are_those_of_the_narrow_number(function: Any) -> None:
+    x = jnp.float32(1.25)
+    program = jax.make_jaxpr(function)(x)
+    with jax.enable_x64(True):
+        (lifted,) = lift(program)(widen(x))
+    np.testing.assert_array_equal(np.asarray(lifted), np.asarray(function(x)))
+    assert lifted.dtype in (np.int32, np.float64)
 
 
 def test_random_numbers_stay_those_of_the_narrow_program() -> None:
