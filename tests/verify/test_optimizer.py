@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,11 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
+# Each takes seconds; the thorough profile has them all.
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
+
+@pytest.mark.parametrize("name", list(RIGHT)[:: 1 if THOROUGH else 4])
 def test_a_right_optimiser_is_right(name: str) -> None:
     report = check_optimizer(RIGHT[name], PARAMS)
     assert report.verdict == "right", str(report)
@@ -218,7 +223,7 @@ FAULTS: dict[str, tuple[optax.GradientTransformation, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", list(FAULTS)[:: 1 if THOROUGH else 2])
 def test_a_planted_fault_is_found(name: str) -> None:
     optimizer, kind, words = FAULTS[name]
     report = check_optimizer(optimizer, PARAMS)
