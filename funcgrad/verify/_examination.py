@@ -34,10 +34,9 @@ from ._programs import (
     trace_value,
     value_only,
 )
+from ._rounding import finfo
 from ._rows import build_rows, row_count
 from ._variants import variants
-
-_finfo: Any = jnp.finfo  # which has no types
 
 
 class Options(NamedTuple):
@@ -221,7 +220,7 @@ def _faults(findings: Sequence[Finding]) -> list[Finding]:
 
 def _smallest(dtype: Any) -> float:
     """What is as good as zero in a dtype: XLA flushes what is below its normal numbers."""
-    info = _finfo(dtype)
+    info = finfo(dtype)
     return float(info.smallest_subnormal if info.bits == 16 else info.tiny)
 
 

@@ -21,9 +21,9 @@ from ._findings import RIGHT, WRONG, Finding
 from ._judge import GIVEN, number
 from ._problem import Problem
 from ._programs import GRADIENT, like, not_offered
+from ._rounding import finfo
 
 Array = NDArray[Any]
-_finfo: Any = jnp.finfo  # which has no types
 _POINTS = 6
 _WORSE = 100.0  # times the error of the body's own derivative: more is the rule's
 _LEAST = 64.0  # units of rounding of the largest entry
@@ -163,7 +163,7 @@ def _examine(
         wide = found.received[GRADIENT][leaf][row]
         eps = _epsilon(problem.leaves[leaf].dtype)
         size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
-        largest = float(_finfo(problem.leaves[leaf].dtype).max)
+        largest = float(finfo(problem.leaves[leaf].dtype).max)
         with np.errstate(all="ignore"):
             apart = np.where(
                 np.isfinite(wide) & (np.abs(wide) < largest / 4), np.abs(got - wide), 0.0
@@ -231,4 +231,4 @@ def _judge_precision(
 
 
 def _epsilon(dtype: Any) -> float:
-    return float(_finfo(dtype).eps)
+    return float(finfo(dtype).eps)

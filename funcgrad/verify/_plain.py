@@ -20,14 +20,14 @@ from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN
 from ._lines import Arrays, inner, scales, unit, wide_point
 from ._meaning import meaning
-from ._native import Native, equal, failed, run, unrepeatable
+from ._native import Native, equal, failed, run, unrepeatable, widened
 from ._problem import Problem
+from ._rounding import finfo
 
 Array = NDArray[Any]
 _ELEMENTS = 40  # examined one by one
 _PROJECTIONS = 6  # for each larger leaf
 _USELESS = 0.05  # of the derivative: a bound above it says little
-_finfo: Any = jnp.finfo  # which has no types
 
 
 def plain(problem: Problem, rows: Sequence[Row], seed: int) -> tuple[list[Finding], list[str]]:
@@ -115,7 +115,7 @@ def _estimate(problem: Problem, row: Row, direction: Arrays) -> Estimate:
         )
         return np.asarray([evaluate(values) for values in moved])
 
-    found = differentiate(along, float(max(_finfo(x.dtype).eps for x in problem.leaves)))
+    found = differentiate(along, float(max(finfo(x.dtype).eps for x in problem.leaves)))
     return found._replace(
         value=found.value / scale, error=found.error / scale, left=found.left / scale,
         right=found.right / scale, side_error=found.side_error / scale,
@@ -126,16 +126,13 @@ def _estimate(problem: Problem, row: Row, direction: Arrays) -> Estimate:
 def _evaluate(problem: Problem, row: Row) -> Callable[[Sequence[Array]], float]:
     def evaluate(values: Sequence[Array]) -> float:
         ys = problem.function(*(jnp.asarray(v) for v in values))
-        wide = [
-            np.asarray(y).astype(np.complex128 if jnp.iscomplexobj(y) else np.float64) for y in ys
-        ]
-        return inner(wide, row.cs)
+        return inner(widened(ys), row.cs)
 
     return evaluate
 
 
 def _verdict(estimate: Estimate, given: float, problem: Problem, leaf: int) -> str:
-    eps = float(_finfo(problem.leaves[leaf].dtype).eps)
+    eps = float(finfo(problem.leaves[leaf].dtype).eps)
     slack = estimate.error + 64 * eps * max(abs(estimate.value), abs(given))
     if np.isnan(given) and estimate.kind == "smooth":
         return WRONG

@@ -35,7 +35,7 @@ def wide(dtype: Any) -> Any:
     return np.dtype(np.float64) if jnp.issubdtype(dtype, np.floating) else None
 
 
-_finfo: Any = jnp.finfo  # which has no types
+finfo: Any = jnp.finfo  # which has no types
 _MOVES: ContextVar[Any] = ContextVar("_MOVES", default=None)
 _NOISE: ContextVar[Any] = ContextVar("_NOISE", default=None)
 MOVES = 64  # so many literals are moved independently
@@ -95,7 +95,7 @@ def moved(value: Any, dtype: Any) -> Any:
     moving = _MOVES.get()
     if moving is None or compat.is_extended(dtype) or not jnp.issubdtype(dtype, np.floating):
         return widen(value)
-    places = int(_finfo(dtype).nmant) + 1
+    places = int(finfo(dtype).nmant) + 1
     if compat.is_tracer(value) or np.size(value) > _LARGEST_MOVED or _is_exact(value, places // 2):
         return widen(value)
     counter, moves = moving

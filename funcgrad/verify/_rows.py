@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from ._batch import ROWS, Row
 from ._judge import GIVEN
 from ._points import Point
+from ._rounding import finfo
 
 Array = NDArray[Any]
-_finfo: Any = jnp.finfo  # which has no types
 
 
 def build_rows(
@@ -86,7 +85,7 @@ def row_count(size: int) -> int:
 
 def _largest(array: Array) -> float:
     """How much larger a number of this dtype may become and leave room for computing."""
-    return float(float(_finfo(array.dtype).max) ** 0.6)
+    return float(float(finfo(array.dtype).max) ** 0.6)
 
 
 def _times(arrays: Sequence[Array], factor: float) -> list[Array]:

@@ -17,8 +17,8 @@ from ._native import Native, error_finding, run, widened
 from ._points import NEAR
 from ._problem import Problem
 from ._programs import like, not_offered
+from ._rounding import finfo
 
-_finfo: Any = jnp.finfo  # which has no types
 _ROUNDING = 512.0  # units of rounding of the largest entry
 Flat = Callable[..., Any]
 
@@ -103,7 +103,7 @@ def _differing(
 ) -> Finding | None:
     arrays, plain = found
     for leaf, array in enumerate(arrays):
-        eps = float(_finfo(problem.leaves[leaf].dtype).eps)
+        eps = float(finfo(problem.leaves[leaf].dtype).eps)
         for k, row in enumerate(rows):
             alone = plain[k].gradient[leaf]
             allowed = _ROUNDING * eps * np.max(np.abs(alone), initial=0.0)
