@@ -64,9 +64,9 @@ def check(
     ... def square(x):
     ...     return x * x
     >>> square.defvjp(lambda x: (x * x, x), lambda x, ct: (x * ct,))
-    >>> report = funcgrad.check(square, jnp.array([1.0, 2.0]))
+    >>> report = funcgrad.check(square, jnp.array([1.0, 2.0, 3.0]))
     >>> report.verdict, report.findings[0].meaning
-    ('wrong', 'factor 0.5 in every entry: an extra 1/2, or a missing 2?')
+    ('wrong', 'factor 0.5 in every entry: a missing factor 2?')
     """
     options = Options(order, kinks, rtol, seed, budget, points)
     _validate(options)

@@ -122,7 +122,7 @@ def test_a_kink_is_said_and_passes() -> None:
 
 
 def test_what_cannot_be_judged_is_passed_over_and_counted() -> None:
-    report = check_over(norm, within(1, np.inf), max_examples=60)
+    report = check_over(norm, within(8, np.inf), max_examples=60)  # beyond the 7 that raises
     assert report.verdict == "right"
     (finding,) = report.findings
     assert (finding.kind, finding.verdict) == ("note", "right")
