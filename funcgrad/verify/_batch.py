@@ -41,6 +41,16 @@ class Row(NamedTuple):
     is_mined: bool = False
     is_degenerate: bool = False
 
+    @property
+    def cotangent(self) -> str:
+        """What the outputs' cotangents are, in words; nothing for the usual 1."""
+        if self.what:
+            return self.what
+        numbers = np.concatenate([np.ravel(np.asarray(c, np.complex128)) for c in self.cs])
+        if numbers.size == 1:
+            return "" if numbers[0] == 1 else f"for the cotangent {np.real(numbers[0]):g}"
+        return "for a random cotangent of the output"
+
 
 class Runner:
     """A program on rows, in 64 bits; traced once.

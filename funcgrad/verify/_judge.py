@@ -246,8 +246,9 @@ def _finding(
     kind = "nan" if np.isnan(received) and place.part == GRADIENT else place.part
     message = _MESSAGES[place.part] + (": NaN where it exists" if kind == "nan" else "")
     of_input = place.part in (GRADIENT, SECOND)
+    under = row.cotangent if of_input else row.what
     return Finding(
-        {"value, forward": VALUE}.get(kind, kind), WRONG, f"{message} {row.what}".rstrip(),
+        {"value, forward": VALUE}.get(kind, kind), WRONG, f"{message} {under}".rstrip(),
         _WITNESS, row.point, problem.names[place.leaf] if of_input else "the output",
         place.index, number(expected), number(received), float(_element(found.allowed, place)),
         _usual(found, place, kind) if of_input else "", "", line,
