@@ -16,6 +16,7 @@ from ._rounding import MOVES, noisy_operations, widen
 
 ROWS = 40  # in a batch; always as many, so that compiled operations are met again
 _COMPILED_FROM = 600  # equations: longer programs are compiled as a whole
+_NOISE_FACTOR = 12  # so many operations round one once more
 Arrays = dict[str, list[NDArray[Any]]]
 
 
@@ -101,7 +102,9 @@ class Runner:
         )
         treedef = jax.tree.structure(shape)
         flat = jaxprs.jaxpr_function(closed)
-        long = self._batch == 1 or len(jaxprs.open_jaxpr(closed)[0].eqns) > _COMPILED_FROM
+        # The noise multiplies the operations, but they are few different ones.
+        limit = _COMPILED_FROM * (_NOISE_FACTOR if noisy else 1)
+        long = self._batch == 1 or len(jaxprs.open_jaxpr(closed)[0].eqns) > limit
         run = jax.jit(flat) if long else flat
 
         def parts(*args: Any) -> Parts:

@@ -18,6 +18,7 @@ APPROXIMATE = 1e-5  # and what a special function's approximation may differ by 
 _SAFETY = 3.0
 _NOISE_SAFETY = 32.0  # the noise is drawn anew for an operation, not for an element
 _DRAWS = 8
+_NOISE_DRAWS = 4  # each costs a multiple of a plain run
 _WILD = 1e8  # times what is at the given point: functions overflow and diverge there
 _FEW_DRAWS = 2  # where rows do not go in batches
 
@@ -174,7 +175,8 @@ def _spreads(
     largest = {
         name: [np.zeros_like(np.abs(a[at])) for a in arrays] for name, arrays in base.items()
     }
-    draws = _DRAWS if runner.is_batched else _FEW_DRAWS
+    many = _DRAWS if noise is None else _NOISE_DRAWS
+    draws = many if runner.is_batched else _FEW_DRAWS
     for draw in range(draws):
         generator = np.random.default_rng(draw)
         moves = generator.choice([-1.0, 1.0], MOVES) * generator.uniform(0.4, 1.0, MOVES)
