@@ -79,6 +79,17 @@ def argument_names(fun: Any, args: Sequence[Any]) -> list[str]:
     return [*named[: len(args)], *(f"{rest}[{i - start}]" for i in range(start, len(args)))]
 
 
+def misfit(fun: Any, args: Sequence[Any]) -> TypeError | None:
+    """Why a function cannot be called with these arguments; None if it can, or cannot be asked."""
+    try:
+        inspect.signature(fun).bind(*args)
+    except TypeError as error:
+        return error
+    except ValueError:  # a builtin without a signature
+        pass
+    return None
+
+
 def _name(fun: Any) -> str:
     return f"`{getattr(fun, '__name__', fun)}`"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from ._arguments import misfit
 from ._errors import ConfigurationError, FuncgradError
 
 
@@ -154,14 +154,11 @@ def _with_arrays(value: Any) -> Any:
 
 def check_arguments(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
     """Say at once that arguments are missing or too many."""
-    try:
-        inspect.signature(fun).bind(*args)
-    except TypeError as error:
+    error = misfit(fun, args)
+    if error is not None:
         raise ConfigurationError(
             f"the function was given {len(args)} arguments: {error}; add --args, or --args-from"
         ) from error
-    except ValueError:  # a builtin without a signature
-        return
 
 
 def guarded(make: Callable[[], Any]) -> Any:

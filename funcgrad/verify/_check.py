@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .._errors import ConfigurationError
 from ._examination import Examined, Options, examine
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, GradientError, Report
 from ._judge import GIVEN
-from ._problem import StructureError, pose
+from ._problem import Problem, StructureError, name_of, pose
 
 _CHOICES = {"kinks": ("pass", "fail"), "points": ("mined", "given")}
 
@@ -72,10 +73,13 @@ def check(
     _validate(options)
     start = time.perf_counter()
     try:
-        problem = pose(fun, args, kwargs, gradient)
+        report = _report(pose(fun, args, kwargs, gradient), options)
     except StructureError as error:
-        name = getattr(fun, "__name__", type(fun).__name__)
-        return Report(name, WRONG, (Finding("structure", WRONG, str(error)),), seed=seed)
+        return Report(name_of(fun), WRONG, (Finding("structure", WRONG, str(error)),), seed=seed)
+    return replace(report, seconds=time.perf_counter() - start)
+
+
+def _report(problem: Problem, options: Options) -> Report:
     with np.errstate(all="ignore"):  # what overflows at a point of ours is no news to the user
         found = examine(problem, options)
     leaves = [
@@ -84,7 +88,7 @@ def check(
     ]
     return Report(
         problem.name, _verdict(found), _ordered(found.findings), found.points, found.witnesses,
-        tuple(leaves), order, seed, time.perf_counter() - start,
+        tuple(leaves), options.order, options.seed,
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def compare(
         rows, {n: expected[n] for n in parts}, {n: received[n] for n in parts}, allowed,
         _known(expected, rows), smallest,
     )  # fmt: skip
-    return _allow(found, reference, tested, None) if _differs(found) else found
+    return _allow(found, reference, tested, None)
 
 
 def _margin(
@@ -129,23 +129,15 @@ def rerounded(found: Comparison, reference: Runner, tested: Runner) -> Compariso
 def _known(expected: Arrays, rows: Sequence[Row]) -> NDArray[np.bool_]:
     """Where the function is finite and, away from the given point, not out of all proportion."""
     known = np.ones(len(rows), bool)
+    given = np.asarray([not row.is_mined for row in rows])
     for part in (VALUE, GRADIENT):
         for array in expected.get(part, []):
             flat = np.abs(array.reshape(len(rows), -1))
             if part == VALUE:
                 known &= np.isfinite(flat).all(axis=1)
             sizes = np.max(np.where(np.isfinite(flat), flat, 0.0), axis=1, initial=0.0)
-            mined = np.asarray([row.is_mined for row in rows])
-            known &= np.logical_or(np.logical_not(mined), sizes <= _WILD * max(sizes[0], 1.0))
+            known &= given | (sizes <= _WILD * max(sizes[0], 1.0))
     return known
-
-
-def _differs(found: Comparison) -> bool:
-    return any(
-        (over.reshape(len(found.rows), -1)[found.known] > 0).any()
-        for part in found.expected
-        for over in found.excess(part)
-    )
 
 
 def _allow(found: Comparison, reference: Runner, tested: Runner, noise: float | None) -> Comparison:
@@ -158,6 +150,8 @@ def _allow(found: Comparison, reference: Runner, tested: Runner, noise: float | 
         for over in found.excess(part):
             differs |= (over.reshape(len(found.rows), -1) > 0).any(axis=1)
     again = np.flatnonzero(differs & found.known)
+    if not again.size:
+        return found
     rows = [found.rows[int(i)] for i in again]
     safety = _SAFETY if noise is None else _NOISE_SAFETY
     allowed = {name: [a.copy() for a in arrays] for name, arrays in found.allowed.items()}

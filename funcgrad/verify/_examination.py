@@ -59,11 +59,10 @@ class Examined(NamedTuple):
 
 
 def examine(problem: Problem, options: Options) -> Examined:
-    values = problem.function(*problem.leaves)
-    ill = _primal_findings(problem, values)
+    ill = _primal_findings(problem)
     if ill:
         return Examined(ill)
-    row = build_rows(problem.leaves, values, [], options.seed, 1)[0]
+    row = build_rows(problem.leaves, problem.values, [], options.seed, 1)[0]
     try:
         closed = trace_value(problem)
     except Exception as error:
@@ -73,20 +72,19 @@ def examine(problem: Problem, options: Options) -> Examined:
     if GRADIENT not in traced.parts and FORWARD not in traced.parts:
         return _untraced(problem, row, options, traced, failures)
     try:
-        examined = _widely(problem, options, values, (closed, traced))
+        examined = _widely(problem, options, closed, traced)
     except (Unliftable, FuncgradError, TypeError, ValueError, NotImplementedError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         examined = _plainly(problem, row, options, first)
     findings = [*failures, *examined.findings, *_uncovered(problem)]
-    return examined._replace(findings=[_placed(f, problem, closed) for f in findings])
+    return examined._replace(findings=_placed(findings, problem, closed))
 
 
-def _placed(finding: Finding, problem: Problem, closed: Any) -> Finding:
-    """A fault with the place of the custom rules that may be to blame."""
+def _placed(findings: list[Finding], problem: Problem, closed: Any) -> list[Finding]:
+    """The faults with the place of the custom rules that may be to blame."""
     homes = [] if problem.gradient is not None else culprits(closed)
-    if finding.verdict != WRONG or not homes:
-        return finding
-    return finding._replace(source=", or ".join(homes[:3]))
+    source = ", or ".join(homes[:3])
+    return [f._replace(source=source) if f.verdict == WRONG and source else f for f in findings]
 
 
 def _uncovered(problem: Problem) -> list[Finding]:
@@ -104,9 +102,9 @@ def _arrays(values: Sequence[Any]) -> list[Any]:
     return [jnp.asarray(value) for value in values]
 
 
-def _primal_findings(problem: Problem, values: Sequence[Any]) -> list[Finding]:
+def _primal_findings(problem: Problem) -> list[Finding]:
     """What makes a verdict impossible: nothing floating comes out, noise, NaN."""
-    again = problem.function(*problem.leaves)
+    values, again = problem.values, problem.function(*problem.leaves)
     if not values:
         text = "the function returns no floating array, so that there is nothing to differentiate"
         return [Finding("primal", INCONCLUSIVE, text, point=GIVEN)]
@@ -170,18 +168,15 @@ def _second_rows(problem: Problem, row: Row, options: Options) -> list[Row]:
     return [rows[1], rows[1]._replace(xs=near, point=NEAR)]
 
 
-def _widely(
-    problem: Problem, options: Options, values: Sequence[Any], jaxprs: tuple[Any, Traced]
-) -> Examined:
+def _widely(problem: Problem, options: Options, closed: Any, traced: Traced) -> Examined:
     """The comparison in 64 bits, and the eager runs."""
-    closed, traced = jaxprs
     size = _largest(closed, problem)
     count = max(2, int(row_count(size) * options.budget))
     mined: list[Point] = []
     found_constants = constants([closed, *traced.parts.values()])
     if options.points == "mined":
         mined = mined_points(problem.leaves, problem.names, found_constants, options.seed)
-    rows = build_rows(problem.leaves, values, mined, options.seed, count, found_constants)
+    rows = build_rows(problem.leaves, problem.values, mined, options.seed, count, found_constants)
     programs = Programs(
         *(
             Runner(p, rows[0], size)

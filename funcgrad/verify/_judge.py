@@ -271,3 +271,8 @@ def _usual(found: Comparison, place: Place, kind: str) -> str:
 def number(value: Any) -> complex | float:
     """A scalar of Python's own."""
     return complex(value) if np.iscomplexobj(value) else float(value)
+
+
+def first_index(mask: Array) -> Index:
+    """The first element that is marked."""
+    return tuple(int(i) for i in np.argwhere(mask)[0])

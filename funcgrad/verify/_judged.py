@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ._calls import Call, fingerprint
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, Report
+from ._problem import name_of
 from ._reproducer import reproducer
 
 
@@ -29,7 +30,7 @@ def failure(fun: Any, worst: Call, judged: list[Judged], options: dict[str, Any]
 
 def summary(fun: Any, judged: list[Judged], seed: int) -> Report:
     """One report for examples of which none is wrong."""
-    name = getattr(fun, "__name__", type(fun).__name__)
+    name = name_of(fun)
     reports = [j.report for j in judged]
     skipped = [report for report in reports if report.verdict == INCONCLUSIVE]
     kinks = [report for report in reports if report.verdict == KINK]

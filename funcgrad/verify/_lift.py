@@ -223,7 +223,7 @@ _EXACT = frozenset(
      p.dynamic_slice_p, p.dynamic_update_slice_p, p.gather_p, p.concatenate_p, p.pad_p, p.rev_p,
      p.select_n_p, p.max_p, p.min_p, p.clamp_p, p.neg_p, p.abs_p, p.sign_p, p.floor_p, p.ceil_p,
      p.round_p, p.sort_p, p.reduce_max_p, p.reduce_min_p, p.convert_element_type_p, p.iota_p,
-     p.real_p, p.imag_p, p.complex_p, p.conj_p, p.stop_gradient_p, p.copy_p, p.expand_dims_p}
+     p.real_p, p.imag_p, p.complex_p, p.conj_p, p.stop_gradient_p, p.expand_dims_p}
 )  # fmt: skip
 
 _SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {

@@ -84,7 +84,8 @@ def estimates(
 ) -> list[Estimate]:
     """The derivative of a measure along each direction, by the scale that serves it best."""
     xs = wide_point(row.xs)
-    lines = [(d, s) for d in directions for s in scales(xs, d)]
+    lengths = [scales(xs, direction) for direction in directions]
+    lines = [(d, s) for d, each in zip(directions, lengths, strict=True) for s in each]
     points = line_points()
     rows = [
         row._replace(xs=[x + t * scale * v for x, v in zip(xs, d, strict=True)])
@@ -92,23 +93,15 @@ def estimates(
         for t in points
     ]
     values = measure(runner(rows)).reshape(len(lines), len(points))
-    found = differentiate_many(lambda _: values.T)
-    best: list[Estimate] = []
-    start = 0
-    for direction in directions:
-        count = len(scales(xs, direction))
-        scaled = [
-            _rescaled(e, s)
-            for e, (_, s) in zip(
-                found[start : start + count], lines[start : start + count], strict=True
-            )
-        ]
-        best.append(min(scaled, key=lambda e: e.error if np.isfinite(e.error) else np.inf))
-        start += count
-    return best
+    found = iter(differentiate_many(lambda _: values.T))
+    return [min((rescaled(next(found), s) for s in each), key=_doubt) for each in lengths]
 
 
-def _rescaled(estimate: Estimate, scale: float) -> Estimate:
+def _doubt(estimate: Estimate) -> float:
+    return estimate.error if np.isfinite(estimate.error) else np.inf
+
+
+def rescaled(estimate: Estimate, scale: float) -> Estimate:
     """In units of the direction itself."""
     return estimate._replace(
         value=estimate.value / scale, error=estimate.error / scale, left=estimate.left / scale,

@@ -18,10 +18,10 @@ from .._transform import vjp
 from ._batch import Row
 from ._compare import Comparison
 from ._findings import RIGHT, WRONG, Finding
-from ._judge import GIVEN, number
+from ._judge import GIVEN, first_index, number
 from ._problem import Problem
 from ._programs import GRADIENT, like, not_offered
-from ._rounding import finfo
+from ._rounding import epsilon, finfo
 
 Array = NDArray[Any]
 _POINTS = 6
@@ -123,7 +123,7 @@ def unrepeatable(problem: Problem, first: Native, again: Native) -> Finding:
     for leaf, (a, b) in enumerate(zip(first.gradient, again.gradient, strict=True)):
         differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
         if differs.any():
-            index = tuple(int(i) for i in np.argwhere(differs)[0])
+            index = first_index(differs)
             return Finding(
                 "repeat", WRONG,
                 "the gradient at the same point is another one when it is computed again",
@@ -141,14 +141,14 @@ def _values(problem: Problem, found: Comparison, row: int, result: Native) -> li
     """Whether the value under differentiation is the plain one, but for rounding."""
     plain = widened(problem.function(*(jnp.asarray(x) for x in found.rows[row].xs)))
     for place, (got, own, y) in enumerate(zip(result.values, plain, found.values, strict=True)):
-        eps = _epsilon(problem.outputs[place])
+        eps = epsilon(problem.outputs[place])
         with np.errstate(all="ignore"):
             allowed = _LEAST * eps * np.max(np.abs(own), initial=0.0) + _WORSE * np.abs(
                 own - y[row]
             )
             off = ~((np.abs(got - own) <= allowed) | (got == own) | ~np.isfinite(own))
         if off.any():
-            index = tuple(int(i) for i in np.argwhere(off)[0])
+            index = first_index(off)
             finding = Finding(
                 "value", WRONG, "the value computed with the gradient differs from the plain value",
                 "the function itself", found.rows[row].point, "the output", index,
@@ -168,7 +168,7 @@ def _examine(
     findings = []
     for leaf, (got, name) in enumerate(zip(result.gradient, problem.names, strict=True)):
         wide = found.received[GRADIENT][leaf][row]
-        eps = _epsilon(problem.leaves[leaf].dtype)
+        eps = epsilon(problem.leaves[leaf].dtype)
         size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
         largest = float(finfo(problem.leaves[leaf].dtype).max)
         with np.errstate(all="ignore"):
@@ -201,7 +201,7 @@ def _judge_precision(
     index = tuple(int(i) for i in worst)
     broken = not np.isfinite(got[index])
     size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
-    eps = _epsilon(problem.leaves[leaf].dtype)
+    eps = epsilon(problem.leaves[leaf].dtype)
     blame = has_custom and (
         np.isfinite(own[index]) if broken else apart[index] > _WORSE * (yard + eps * size)
     )
@@ -235,7 +235,3 @@ def _judge_precision(
         number(wide[index]), number(got[index]), float(_WORSE * (yard + eps * size)), usual,
     )  # fmt: skip
     return [finding]
-
-
-def _epsilon(dtype: Any) -> float:
-    return float(finfo(dtype).eps)

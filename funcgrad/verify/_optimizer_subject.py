@@ -11,7 +11,7 @@ import optax
 
 from .. import _jaxcompat as compat
 from .._trees import is_float_leaf, leaf_paths
-from ._rounding import finfo
+from ._rounding import epsilon
 
 # Compiled and eager code round apart; 1 - 0.999**t, as Adam has it, makes a thousand times as much.
 ROUNDING, _LEAST_DIGITS = 4096.0, 0.1
@@ -114,7 +114,7 @@ def difference(expected: Any, received: Any, root: str, rounding: float = ROUNDI
 def _allowed(leaf: Any, wide: Any, rounding: float) -> float:
     if not is_float_leaf(leaf):
         return 0.0
-    eps = float(finfo(jnp.asarray(leaf).dtype).eps)
+    eps = epsilon(jnp.asarray(leaf).dtype)
     finite = np.abs(wide[np.isfinite(wide)])
     return min(rounding * eps, _LEAST_DIGITS) * float(np.max(finite, initial=0.0))
 

@@ -18,11 +18,11 @@ from ._batch import Row
 from ._differences import Estimate, differentiate
 from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN
-from ._lines import Arrays, inner, scales, unit, wide_point
+from ._lines import Arrays, inner, rescaled, scales, unit, wide_point
 from ._meaning import meaning
 from ._native import Native, equal, failed, run, unrepeatable, widened
 from ._problem import Problem
-from ._rounding import finfo
+from ._rounding import epsilon
 
 Array = NDArray[Any]
 _ELEMENTS = 40  # examined one by one
@@ -115,12 +115,8 @@ def _estimate(problem: Problem, row: Row, direction: Arrays) -> Estimate:
         )
         return np.asarray([evaluate(values) for values in moved])
 
-    found = differentiate(along, float(max(finfo(x.dtype).eps for x in problem.leaves)))
-    return found._replace(
-        value=found.value / scale, error=found.error / scale, left=found.left / scale,
-        right=found.right / scale, side_error=found.side_error / scale,
-        steps=found.steps * scale, central=found.central / scale,
-    )  # fmt: skip
+    found = differentiate(along, max(epsilon(x.dtype) for x in problem.leaves))
+    return rescaled(found, scale)
 
 
 def _evaluate(problem: Problem, row: Row) -> Callable[[Sequence[Array]], float]:
@@ -132,7 +128,7 @@ def _evaluate(problem: Problem, row: Row) -> Callable[[Sequence[Array]], float]:
 
 
 def _verdict(estimate: Estimate, given: float, problem: Problem, leaf: int) -> str:
-    eps = float(finfo(problem.leaves[leaf].dtype).eps)
+    eps = epsilon(problem.leaves[leaf].dtype)
     slack = estimate.error + 64 * eps * max(abs(estimate.value), abs(given))
     if np.isnan(given) and estimate.kind == "smooth":
         return WRONG

@@ -31,7 +31,7 @@ class Problem(NamedTuple):
         gradient: takes the active leaves and returns the gradient by each; None where JAX's own
             derivative is tested.
         passive: the other arrays (integers, keys), which `jax.vjp` is given too.
-        outputs: the dtypes of the floating outputs.
+        values: the floating outputs at the given point.
         uncovered: the active leaves which a gradient function leaves out.
         whole: takes active and passive leaves, for `jax.vjp`.
     """
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
     names: list[str]
     gradient: Flat | None
     passive: list[Any]
-    outputs: list[Any]
+    values: list[Any]
     uncovered: list[str]
     whole: Callable[[list[Any], list[Any]], list[Any]]
 
@@ -50,6 +50,11 @@ class Problem(NamedTuple):
     def entries(self) -> int:
         """How many numbers the derivative has."""
         return sum(leaf.size for leaf in self.leaves)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The dtypes of the floating outputs."""
+        return [jnp.asarray(value).dtype for value in self.values]
 
 
 def pose(
@@ -69,7 +74,7 @@ def pose(
     arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
     passive = [i for i in arrays if i not in active]
     paths = _paths(fun, args, kwargs)
-    name = getattr(fun, "__name__", type(fun).__name__)
+    name = name_of(fun)
     if not active:
         kinds = ", ".join(_kinds(leaves)) or "there are none"
         raise GradientTypeError(
@@ -88,16 +93,21 @@ def pose(
     tested = None
     covered = list(range(len(active)))
     if gradient is not None:
-        tested, covered = _foreign(gradient, args, kwargs, [leaves[i] for i in active])
-    outputs = [jnp.asarray(y).dtype for y in whole([leaves[i] for i in active], others)]
+        tested, covered = _foreign(gradient, args, kwargs)
     chosen = [jnp.asarray(leaves[i]) for i in active]
+    values = whole(chosen, others)
     return _restrict(
         Problem(
             name, lambda *xs: whole(xs, others), chosen, [paths[i] for i in active], tested,
-            others, outputs, [], whole,
+            others, values, [], whole,
         ),
         covered,
     )  # fmt: skip
+
+
+def name_of(fun: Any) -> str:
+    """What a function is called in a report."""
+    return str(getattr(fun, "__name__", type(fun).__name__))
 
 
 def _restrict(problem: Problem, covered: Sequence[int]) -> Problem:
@@ -137,7 +147,7 @@ def _kinds(leaves: Sequence[Any]) -> list[str]:
 
 
 def _foreign(
-    gradient: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], active: list[Any]
+    gradient: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Flat, list[int]]:
     """A gradient function as one of the active leaves, and which of them it covers.
 
@@ -163,7 +173,6 @@ def _foreign(
         parts = _parts(gradient(*given, **named), shape.select(args))
         return [part for place, part in zip(chosen, parts, strict=True) if place in places]
 
-    assert len(active) == len(places)
     return flat, covered
 
 

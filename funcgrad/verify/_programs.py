@@ -11,7 +11,7 @@ and returns parts by name:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -150,7 +150,7 @@ def _reverse(problem: Problem) -> Any:
     """The value and the pullback, flat, as a function of (xs, cs, ws)."""
     gradient, fun = problem.gradient, problem.function
     if gradient is None:
-        return lambda xs, cs, _ws: _flat(_pulled(fun, xs, cs))
+        return lambda xs, cs, _ws: _flat(pulled(fun, xs, cs))
 
     def foreign(xs: Values, cs: Values, _ws: Values) -> Values:
         scaled = (_scaled(g, cs[0], x) for g, x in zip(gradient(*xs), xs, strict=True))
@@ -159,7 +159,8 @@ def _reverse(problem: Problem) -> Any:
     return foreign
 
 
-def _pulled(fun: Any, xs: Values, cs: Values) -> tuple[Values, Values]:
+def pulled(fun: Any, xs: Sequence[Any], cs: Sequence[Any]) -> tuple[Values, Values]:
+    """The values, and JAX's pullback of the cotangents."""
     ys, pullback = jax.vjp(fun, *xs)
     return ys, list(pullback([like(c, y) for c, y in zip(cs, ys, strict=True)]))
 

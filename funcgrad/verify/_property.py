@@ -77,15 +77,10 @@ def check_over(
     options = {"points": "given", "seed": chosen, **check_options}
     judged: list[Judged] = []
     judge = _judge(fun, options, judged, max_shrinks)
-    profile = hypothesis.settings()
-    limits = hypothesis.settings(
-        max_examples=profile.max_examples if max_examples is None else max_examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-    )
     try:
-        worst = hypothesis.find(drawn, judge, settings=limits, random=random.Random(chosen))
+        worst = hypothesis.find(
+            drawn, judge, settings=_limits(max_examples), random=random.Random(chosen)
+        )
     except (hypothesis.errors.NoSuchExample, hypothesis.errors.Unsatisfiable):
         report = summary(fun, judged, chosen)
     except _Interrupted as interrupted:
@@ -93,6 +88,12 @@ def check_over(
     else:
         report = failure(fun, worst, judged, options)
     return replace(report, seconds=time.perf_counter() - started)
+
+
+def _limits(max_examples: int | None) -> Any:
+    """The settings of a search; every other one is the same in every profile."""
+    most = hypothesis.settings().max_examples if max_examples is None else max_examples
+    return hypothesis.settings(max_examples=most, database=None, deadline=None, derandomize=False)
 
 
 def property_check(

@@ -36,6 +36,13 @@ def wide(dtype: Any) -> Any:
 
 
 finfo: Any = jnp.finfo  # which has no types
+
+
+def epsilon(dtype: Any) -> float:
+    """The rounding unit of a dtype."""
+    return float(finfo(dtype).eps)
+
+
 _MOVES: ContextVar[Any] = ContextVar("_MOVES", default=None)
 _NOISE: ContextVar[Any] = ContextVar("_NOISE", default=None)
 MOVES = 64  # so many literals are moved independently

@@ -9,9 +9,11 @@ from typing import Any
 
 import jax
 
+from .._arguments import misfit
 from .._errors import ConfigurationError, GradientTypeError
 from ._check import check
 from ._findings import WRONG, Report
+from ._problem import name_of
 from ._rule_parts import Split, own_findings
 
 _HOW = "check_vjp_rule takes the object that jax.custom_vjp or jax.custom_jvp made"
@@ -66,7 +68,8 @@ def _require_rule(rule: Any) -> None:
         if any(getattr(rule, part, None) is None for part in parts):
             how = "defvjp" if len(parts) == 2 else "defjvp"
             raise GradientTypeError(
-                f"{_name(rule)} has no rule yet; call {_name(rule)}.{how}(...) before it is checked"
+                f"{name_of(rule)} has no rule yet; call {name_of(rule)}.{how}(...) before it is "
+                "checked"
             )
         return
     if not callable(rule):
@@ -74,28 +77,21 @@ def _require_rule(rule: Any) -> None:
     inner = inspect.unwrap(rule, stop=lambda f: isinstance(f, (jax.custom_vjp, jax.custom_jvp)))
     if isinstance(inner, (jax.custom_vjp, jax.custom_jvp)):
         raise GradientTypeError(
-            f"{_HOW}; {_name(rule)} wraps one (in jax.jit?): give the one inside, "
-            f"{_name(rule)}.__wrapped__, or check the whole by funcgrad.check"
+            f"{_HOW}; {name_of(rule)} wraps one (in jax.jit?): give the one inside, "
+            f"{name_of(rule)}.__wrapped__, or check the whole by funcgrad.check"
         )
     raise GradientTypeError(
-        f"{_HOW}, but {_name(rule)}, a {type(rule).__name__}, has no rule of its own; "
+        f"{_HOW}, but {name_of(rule)}, a {type(rule).__name__}, has no rule of its own; "
         "funcgrad.check checks any function, with the rules inside of it"
     )
 
 
-def _name(rule: Any) -> str:
-    return str(getattr(rule, "__name__", type(rule).__name__))
-
-
 def _split(rule: Any, args: tuple[Any, ...]) -> Split:
-    try:
-        inspect.signature(rule).bind(*args)
-    except TypeError as error:
+    error = misfit(rule, args)
+    if error is not None:
         raise ConfigurationError(
-            f"{_name(rule)} was given {len(args)} arguments: {error}; give all by position"
+            f"{name_of(rule)} was given {len(args)} arguments: {error}; give all by position"
         ) from error
-    except ValueError:  # a builtin without a signature
-        pass
     fixed = {number % len(args) for number in rule.nondiff_argnums} if args else set()
     places = tuple(i for i in range(len(args)) if i not in fixed)
     chosen = tuple(args[i] for i in sorted(fixed))
@@ -108,7 +104,7 @@ def _whole(split: Split, options: dict[str, Any]) -> Report:
     def fun(*primals: Any) -> Any:
         return split.function(*primals)
 
-    fun.__name__ = _name(split.rule)
+    fun.__name__ = name_of(split.rule)
     try:
         parameters = list(inspect.signature(split.rule).parameters.values())
         chosen = [parameters[i] for i in split.places]

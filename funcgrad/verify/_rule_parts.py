@@ -14,10 +14,10 @@ from .._arguments import argument_names
 from .._target import describe
 from .._trees import is_float_leaf, leaf_paths
 from ._findings import WRONG, Finding
+from ._judge import GIVEN
 from ._optimizer_subject import difference, gradients
 
 _COTANGENTS, _ROUNDING = 4, 64.0
-_POINT = "the given point"
 
 
 class Split(NamedTuple):
@@ -136,7 +136,7 @@ def _primal(value: Any, received: Any, what: str) -> list[Finding]:
     return [
         Finding(
             "value", WRONG, f"{what} is not what the function returns", "the function itself",
-            _POINT, apart.leaf, apart.index, apart.expected, apart.received, apart.bound,
+            GIVEN, apart.leaf, apart.index, apart.expected, apart.received, apart.bound,
         )
     ]  # fmt: skip
 
@@ -197,7 +197,7 @@ def _linear(results: Sequence[Any], what: str, by: str) -> list[Finding]:
             return [
                 Finding(
                     "cotangent", WRONG, f"{what} is not linear in {by}: {words}", "its own values",
-                    _POINT, "", apart.index, apart.expected, apart.received, apart.bound,
+                    GIVEN, "", apart.index, apart.expected, apart.received, apart.bound,
                 )
             ]  # fmt: skip
     return []

@@ -12,12 +12,12 @@ from jax import lax
 
 from ._batch import Row
 from ._findings import WRONG, Finding
-from ._judge import number
+from ._judge import first_index, number
 from ._native import Native, error_finding, run, widened
 from ._points import NEAR
 from ._problem import Problem
-from ._programs import like, not_offered
-from ._rounding import finfo
+from ._programs import like, not_offered, pulled
+from ._rounding import epsilon
 
 _ROUNDING = 512.0  # units of rounding of the largest entry
 Flat = Callable[..., Any]
@@ -58,8 +58,7 @@ def variants(problem: Problem, rows: Sequence[Row]) -> list[Finding]:
 def _pull(problem: Problem, xs: Sequence[Any], cs: Sequence[Any]) -> list[Any]:
     if problem.gradient is not None:
         return [g * like(cs[0], g) for g in problem.gradient(*xs)]
-    ys, pullback = jax.vjp(problem.function, *xs)
-    return list(pullback([like(c, y) for c, y in zip(cs, ys, strict=True)]))
+    return pulled(problem.function, xs, cs)[1]
 
 
 def _mapped(problem: Problem) -> Flat:
@@ -103,13 +102,13 @@ def _differing(
 ) -> Finding | None:
     arrays, plain = found
     for leaf, array in enumerate(arrays):
-        eps = float(finfo(problem.leaves[leaf].dtype).eps)
+        eps = epsilon(problem.leaves[leaf].dtype)
         for k, row in enumerate(rows):
             alone = plain[k].gradient[leaf]
             allowed = _ROUNDING * eps * np.max(np.abs(alone), initial=0.0)
             off = ~((np.abs(array[k] - alone) <= allowed) | ~np.isfinite(alone))
             if off.any():
-                index = tuple(int(i) for i in np.argwhere(off)[0])
+                index = first_index(off)
                 return Finding(
                     variant.kind, WRONG, f"the gradient is another one {variant.words}",
                     "the same derivative without it", row.point, problem.names[leaf], index,

@@ -58,6 +58,18 @@ def forward_off(factor: Any) -> Any:
     return jvp_rule(sine, lambda x, t: t * jnp.cos(x) * factor)
 
 
+def stale_sine() -> Any:
+    """A sine whose reverse rule remembers the first point at which it was run."""
+    kept: list[Any] = []
+
+    def backward(args: Any, ct: Any) -> Any:
+        if not kept and not isinstance(args[0], jax.core.Tracer):
+            kept.append(args[0])
+        return (ct * jnp.cos(kept[0] if kept else args[0]),)
+
+    return vjp_rule(sine, backward)
+
+
 def callback_sine(x: Any) -> Any:
     """A sine that leaves the program."""
     shape = jax.ShapeDtypeStruct(x.shape, x.dtype)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-
-@pytest.fixture(scope="module")
-def honesty() -> ModuleType:
-    path = Path(__file__).with_name("honesty.py")
-    spec = importlib.util.spec_from_file_location("funcgrad_honesty", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.verify import honesty
 
 
 @pytest.fixture(scope="module")
-def results(honesty: Any) -> dict[str, list[Any]]:
+def results() -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = honesty.run(1400, seed=0)
     return found
 
@@ -56,14 +42,14 @@ def test_a_smooth_point_is_hardly_ever_called_a_kink(results: dict[str, list[Any
     assert sum(kind not in {"smooth", "unknown"} for kind in kinds) <= 2
 
 
-def test_a_bound_that_does_not_hold_shows(honesty: Any) -> None:
+def test_a_bound_that_does_not_hold_shows() -> None:
     score = honesty.score(honesty.elementary(np.random.default_rng(0)))
     assert score.inside
     value = score.found.value + 2 * score.found.error
     assert not score._replace(found=score.found._replace(value=value)).inside
 
 
-def test_the_command_prints_a_row_for_each_family(honesty: Any, capsys: Any) -> None:
+def test_the_command_prints_a_row_for_each_family(capsys: Any) -> None:
     assert honesty.main(["--problems", "28", "--seed", "3"]) == 0
     printed = capsys.readouterr().out
     assert all(family.__name__ in printed for family in honesty.FAMILIES)

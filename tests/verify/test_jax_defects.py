@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -14,21 +10,7 @@ import numpy as np
 import pytest
 
 import funcgrad
-
-PATH = Path(__file__).with_name("jax_defects.py")
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("funcgrad_jax_defects", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-DEFECTS: list[Any] = list(_load().DEFECTS)
+from tests.verify.jax_defects import DEFECTS
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -57,7 +39,7 @@ ABSENT = [pytest.param(d, id=d.name) for d in DEFECTS if not _is_here(d)]
 @pytest.mark.parametrize("defect", PRESENT)
 def test_the_defect_is_still_there(defect: Any) -> None:
     assert not _is_right(defect), (
-        f"JAX {jax.__version__} seems to have mended {defect.name!r}: set `until` in {PATH.name}"
+        f"JAX {jax.__version__} seems to have mended {defect.name!r}: set `until` in jax_defects.py"
     )
 
 
