@@ -16,7 +16,7 @@ from ._rounding import MOVES, noisy_operations, widen
 
 ROWS = 40  # in a batch; always as many, so that compiled operations are met again
 _COMPILED_FROM = 600  # equations: longer programs are compiled as a whole
-_NOISE_FACTOR = 12  # so many operations round one once more
+_NOISE_FACTOR = 3  # so many operations round one once more
 Arrays = dict[str, list[NDArray[Any]]]
 
 
@@ -53,6 +53,30 @@ class Row(NamedTuple):
         return "for a random cotangent of the output"
 
 
+class Draws(NamedTuple):
+    """How each row's numbers are rounded otherwise.
+
+    Attributes:
+        numbers: one line a row: how its literals are moved, or first the seed of its operations'
+            extra rounding; of shape (rows, MOVES).
+        noisy: whether it is the operations that round once more.
+    """
+
+    numbers: NDArray[Any]
+    noisy: bool
+
+    @staticmethod
+    def of(rows: int, count: int, *, noisy: bool) -> Draws:
+        """The same `count` draws for each of `rows` rows; draws vary slowest."""
+        numbers = np.empty((count, MOVES))
+        for draw in range(count):
+            generator = np.random.default_rng(draw)
+            numbers[draw] = generator.choice([-1.0, 1.0], MOVES) * generator.uniform(0.4, 1, MOVES)
+            if noisy:
+                numbers[draw, 0] = 1.0 + draw
+        return Draws(np.repeat(numbers, rows, axis=0), noisy)
+
+
 class Runner:
     """A program on rows, in 64 bits; traced once.
 
@@ -71,20 +95,26 @@ class Runner:
         """Whether rows are run together; on large arrays they are not."""
         return self._batch > 1
 
-    def __call__(
-        self, rows: Sequence[Row], moves: NDArray[Any] | None = None, noise: float | None = None
-    ) -> Arrays:
-        """The parts for each row, with the rows as their first axis."""
-        moves = np.zeros(MOVES) if moves is None else moves
+    def __call__(self, rows: Sequence[Row], draws: Draws | None = None) -> Arrays:
+        """The parts for each row, with the rows as their first axis.
+
+        Args:
+            rows: where.
+            draws: for each row, how its numbers are rounded otherwise; not at all by default.
+        """
+        noisy = draws is not None and draws.noisy
+        drawn = np.zeros((len(rows), MOVES)) if draws is None else draws.numbers
         found = []
         with jax.enable_x64(True):
-            run = self._compiled(noise is not None)
+            run = self._compiled(noisy)
             for start in range(0, len(rows), self._batch):
-                chunk = list(rows[start : start + self._batch])
-                padded = chunk + [chunk[-1]] * (self._batch - len(chunk))
-                values = run(moves, 0.0 if noise is None else noise, *_stack(padded))
+                here = slice(start, start + self._batch)
+                many = len(rows[here])
+                filling = [-1] * (self._batch - many)
+                at = [*range(many), *filling]
+                values = run(drawn[here][at], *_stack([rows[here][i] for i in at]))
                 arrays = {k: [np.asarray(v) for v in part] for k, part in values.items()}
-                found.append({k: [a[: len(chunk)] for a in part] for k, part in arrays.items()})
+                found.append({k: [a[:many] for a in part] for k, part in arrays.items()})
         return {
             name: [np.concatenate([f[name][i] for f in found]) for i in range(len(part))]
             for name, part in found[0].items()
@@ -98,7 +128,7 @@ class Runner:
     def _trace(self, noisy: bool) -> Callable[..., Parts]:
         stacked = _stack([self._example] * self._batch)
         closed, shape = jax.make_jaxpr(self._over_rows(noisy), return_shape=True)(
-            np.zeros(MOVES), 0.0, *stacked
+            np.zeros((self._batch, MOVES)), *stacked
         )
         treedef = jax.tree.structure(shape)
         flat = jaxprs.jaxpr_function(closed)
@@ -116,20 +146,21 @@ class Runner:
     def _over_rows(self, noisy: bool) -> Callable[..., Parts]:
         program = self._program
 
-        def one(moves: Any, seed: Any, xs: Any, cs: Any, ws: Any) -> Parts:
+        def one(drawn: Any, xs: Any, cs: Any, ws: Any) -> Parts:
             if not noisy:
-                return program(moves, xs, cs, ws)
-            closed, shape = jax.make_jaxpr(program, return_shape=True)(moves, xs, cs, ws)
-            with noisy_operations(seed):
-                flat = lift(closed)(*jax.tree.leaves((moves, xs, cs, ws)))
+                return program(drawn, xs, cs, ws)
+            still = np.zeros(MOVES)
+            closed, shape = jax.make_jaxpr(program, return_shape=True)(still, xs, cs, ws)
+            with noisy_operations(drawn[0]):
+                flat = lift(closed)(*jax.tree.leaves((still, xs, cs, ws)))
             parts: Parts = jax.tree.unflatten(jax.tree.structure(shape), flat)
             return parts
 
         if self._batch == 1:
-            return lambda moves, seed, *rest: jax.tree.map(
-                lambda a: a[None], one(moves, seed, *jax.tree.map(lambda a: a[0], rest))
+            return lambda *args: jax.tree.map(
+                lambda a: a[None], one(*jax.tree.map(lambda a: a[0], args))
             )
-        return jax.vmap(one, in_axes=(None, None, 0, 0, 0))
+        return jax.vmap(one)
 
 
 def _stack(rows: Sequence[Row]) -> tuple[list[Any], list[Any], list[Any]]:

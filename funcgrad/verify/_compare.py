@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._batch import Arrays, Row, Runner
+from ._batch import ROWS, Arrays, Draws, Row, Runner
 from ._programs import FORWARD, GRADIENT, SECOND, VALUE
-from ._rounding import MOVES
 
 Array = NDArray[Any]
 SMALLEST = 1e-10  # relative: what two ways of writing one formula may differ by in 64 bits
@@ -18,7 +17,8 @@ APPROXIMATE = 1e-5  # and what a special function's approximation may differ by 
 _SAFETY = 3.0
 _NOISE_SAFETY = 32.0  # the noise is drawn anew for an operation, not for an element
 _DRAWS = 8
-_NOISE_DRAWS = 4  # each costs a multiple of a plain run
+_NOISE_DRAWS = 4  # at least; as many more as fill the batch
+_MOST_DRAWS = 16
 _WILD = 1e8  # times what is at the given point: functions overflow and diverge there
 _FEW_DRAWS = 2  # where rows do not go in batches
 
@@ -96,7 +96,7 @@ def compare(
         rows, {n: expected[n] for n in parts}, {n: received[n] for n in parts}, allowed,
         _known(expected, rows), smallest,
     )  # fmt: skip
-    return _allow(found, reference, tested, None)
+    return _allow(found, reference, tested, noisy=False)
 
 
 def _margin(
@@ -123,7 +123,7 @@ def rerounded(found: Comparison, reference: Runner, tested: Runner) -> Compariso
 
     It is the most costly part, and asked for only where nothing else decides.
     """
-    return _allow(found, reference, tested, 1.0)
+    return _allow(found, reference, tested, noisy=True)
 
 
 def _known(expected: Arrays, rows: Sequence[Row]) -> NDArray[np.bool_]:
@@ -140,7 +140,7 @@ def _known(expected: Arrays, rows: Sequence[Row]) -> NDArray[np.bool_]:
     return known
 
 
-def _allow(found: Comparison, reference: Runner, tested: Runner, noise: float | None) -> Comparison:
+def _allow(found: Comparison, reference: Runner, tested: Runner, *, noisy: bool) -> Comparison:
     """More is allowed: what both programs change by when their numbers are rounded otherwise.
 
     Only the rows that differ are run again.
@@ -153,32 +153,31 @@ def _allow(found: Comparison, reference: Runner, tested: Runner, noise: float | 
     if not again.size:
         return found
     rows = [found.rows[int(i)] for i in again]
-    safety = _SAFETY if noise is None else _NOISE_SAFETY
+    safety = _NOISE_SAFETY if noisy else _SAFETY
     allowed = {name: [a.copy() for a in arrays] for name, arrays in found.allowed.items()}
     for side, runner in ((found.expected, reference), (found.received, tested)):
-        for name, spread in _spreads(runner, rows, side, again, noise).items():
+        for name, spread in _spreads(runner, rows, side, again, noisy=noisy).items():
             for total, share in zip(allowed.get(name, []), spread, strict=False):
                 total[again] += safety * share
     return found._replace(allowed=allowed)
 
 
-def _spreads(
-    runner: Runner, rows: Sequence[Row], base: Arrays, at: Any, noise: float | None
-) -> Arrays:
+def _spreads(runner: Runner, rows: Sequence[Row], base: Arrays, at: Any, *, noisy: bool) -> Arrays:
     """The largest change of every entry over a few draws."""
-    largest = {
-        name: [np.zeros_like(np.abs(a[at])) for a in arrays] for name, arrays in base.items()
-    }
-    many = _DRAWS if noise is None else _NOISE_DRAWS
-    draws = many if runner.is_batched else _FEW_DRAWS
-    for draw in range(draws):
-        generator = np.random.default_rng(draw)
-        moves = generator.choice([-1.0, 1.0], MOVES) * generator.uniform(0.4, 1.0, MOVES)
-        moved = runner(rows, moves) if noise is None else runner(rows, None, noise + draw)
-        with np.errstate(all="ignore"):
-            for name, arrays in base.items():
-                for total, a, b in zip(
-                    largest[name], arrays, moved[name if name in moved else VALUE], strict=True
-                ):
-                    np.maximum(total, np.nan_to_num(np.abs(b - a[at])), out=total)
-    return largest
+    least = _NOISE_DRAWS if noisy else _DRAWS
+    filling = int(np.clip(ROWS // len(rows), least, _MOST_DRAWS))
+    count = filling if runner.is_batched else _FEW_DRAWS
+    moved = runner([*rows] * count, Draws.of(len(rows), count, noisy=noisy))
+    spreads = {}
+    with np.errstate(all="ignore"):
+        for name, arrays in base.items():
+            drawn = moved[name if name in moved else VALUE]
+            spreads[name] = [
+                _largest_change(b.reshape(count, len(rows), *b.shape[1:]), a[at])
+                for a, b in zip(arrays, drawn, strict=True)
+            ]
+    return spreads
+
+
+def _largest_change(drawn: Array, base: Array) -> Array:
+    return np.asarray(np.max(np.nan_to_num(np.abs(drawn - base)), axis=0))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -87,13 +88,18 @@ def _noisy(value: Any) -> Any:
     aval = compat.typeof(value)
     if compat.is_extended(aval.dtype) or not jnp.issubdtype(aval.dtype, np.inexact):
         return value
+    counter, seed = _NOISE.get()
+    return _shaken(value, seed, float(next(counter)))
+
+
+@jax.jit  # one operation to run, and one to compile for all of a shape
+def _shaken(value: Any, seed: Any, operation: Any) -> Any:
     # The sign depends on the value, so that a loop's body needs no state of its own, and on the
     # operation, so that equal numbers that cancel are not moved alike.
-    counter, seed = _NOISE.get()
     size = jnp.abs(value)
     size = jnp.where(jnp.isfinite(size), size, 1.0)
-    phase = seed * (1e6 * size / (size + 1e-300) ** 0.75 + 12.9898 * next(counter))
-    sign = jnp.where(jnp.sin(phase) > 0, 1.0, -1.0)
+    phase = seed * (159155 * jnp.sqrt(jnp.sqrt(size)) + 2.0674 * operation)
+    sign = jnp.where(phase % 1 > 0.5, 1.0, -1.0)
     return value * (1 + 2.0**-52 * sign)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from funcgrad.verify._batch import ROWS, Row, Runner
+from funcgrad.verify._batch import ROWS, Draws, Row, Runner
 from funcgrad.verify._problem import pose
 from funcgrad.verify._programs import GRADIENT, SECOND, VALUE, reference, trace_value
 from funcgrad.verify._rounding import MOVES
@@ -53,15 +53,26 @@ def test_large_arrays_go_one_by_one_with_the_same_result() -> None:
 @pytest.mark.parametrize("size", [3, 2**20])
 def test_moved_literals_show_in_what_depends_on_them(size: int) -> None:
     run = runner(size)
-    plain, moved = run(rows(2)), run(rows(2), np.ones(MOVES))
+    plain, moved = run(rows(2)), run(rows(2), Draws(np.ones((2, MOVES)), noisy=False))
     share = np.abs(moved[SECOND][0] / plain[SECOND][0] - 1)
     np.testing.assert_allclose(share, 2.0**-24, rtol=1e-6)
     np.testing.assert_array_equal(run(rows(2))[SECOND][0], plain[SECOND][0])
 
 
+@pytest.mark.parametrize("count", [1, ROWS, 2 * ROWS + 3])
+def test_each_row_is_moved_by_its_own_draw(count: int) -> None:
+    numbers = np.zeros((count, MOVES))
+    numbers[count // 2] = 1
+    run = runner()
+    plain, moved = run(rows(count)), run(rows(count), Draws(numbers, noisy=False))
+    differs = np.flatnonzero((plain[SECOND][0] != moved[SECOND][0]).any(axis=-1))
+    np.testing.assert_array_equal(differs, [count // 2])
+
+
 def test_noise_shows_in_the_last_digits_only() -> None:
     run = runner()
-    plain, noisy, other = run(rows(2)), run(rows(2), None, 1.0), run(rows(2), None, 2.0)
-    apart = np.abs(noisy[GRADIENT][0] / plain[GRADIENT][0] - 1)
+    plain, noisy = run(rows(2)), run([*rows(2), *rows(2)], Draws.of(2, 2, noisy=True))
+    first, second = np.split(noisy[GRADIENT][0], 2)
+    apart = np.abs(first / plain[GRADIENT][0] - 1)
     assert 0 < np.max(apart) < 1e-14
-    assert not np.array_equal(noisy[GRADIENT][0], other[GRADIENT][0])
+    assert not np.array_equal(first, second)
