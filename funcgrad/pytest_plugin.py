@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from . import verify
+from ._errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .verify import Report
@@ -53,27 +55,37 @@ class GradCheck(NamedTuple):
         """
         __tracebackhide__ = True
         merged = {**self.options, **options}
-        report = verify.check(fun, *args, **merged)
+        report = _checked(lambda: verify.check(fun, *args, **merged))
         if not report.ok:
             call = verify.reproducer(fun, args, *_split(merged))
             pytest.fail(_message(replace(report, call=call), _caller()), pytrace=False)
         return report
 
-    def over(self, fun: Callable[..., Any], strategy: Any, **options: Any) -> Report:
+    def over(self, fun: Callable[..., Any], *strategies: Any, **options: Any) -> Report:
         """Fail the test unless the derivatives are right at drawn arguments.
 
         Args:
-            fun, strategy: see `funcgrad.verify.check_over`.
+            fun, *strategies: see `funcgrad.verify.check_over`.
             **options: see there.
 
         Returns:
             The report.
         """
         __tracebackhide__ = True
-        report = verify.check_over(fun, strategy, **{**self.options, **options})
+        merged = {**self.options, **options}
+        report = _checked(lambda: verify.check_over(fun, *strategies, **merged))
         if not report.ok:
             pytest.fail(_message(report, _caller()), pytrace=False)
         return report
+
+
+def _checked(run: Callable[[], Report]) -> Report:
+    """What a check returns; an impossible option shows the line of the test, and none of ours."""
+    __tracebackhide__ = True
+    try:
+        return run()
+    except ConfigurationError as error:
+        raise error.with_traceback(None) from None
 
 
 def _split(merged: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,16 +141,21 @@ def gradcheck(request: pytest.FixtureRequest) -> GradCheck:
 
 
 def _require_options(marker: pytest.Mark, test: str) -> None:
+    """Fail a test whose marker is mistaken; of this file no line is shown."""
     if marker.args:
-        raise pytest.UsageError(
+        pytest.fail(
             f"@pytest.mark.gradcheck takes options by name, as in gradcheck(order=1), but {test} "
-            f"gives it {', '.join(map(repr, marker.args))}"
+            f"gives it {', '.join(map(repr, marker.args))}",
+            pytrace=False,
         )
     unknown = [name for name in marker.kwargs if name not in OPTIONS]
     if unknown:
-        raise pytest.UsageError(
+        near = get_close_matches(unknown[0], OPTIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        pytest.fail(
             f"@pytest.mark.gradcheck of {test} has the option {unknown[0]!r}; there are "
-            f"{', '.join(OPTIONS)}"
+            f"{', '.join(OPTIONS)}{hint}",
+            pytrace=False,
         )
 
 

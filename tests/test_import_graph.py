@@ -15,6 +15,7 @@ PACKAGE = "funcgrad"
 
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
+    "_lazy",
     "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
     "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
     "_pullback", "_transform", "_jacobian", "_extend", "_steps", "_descent", "_target", "_graph",
@@ -24,13 +25,12 @@ ORDER = [
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
 # Modules that import by a computed name, and why.
 DYNAMIC = {
-    "funcgrad": "public names load on first use",
+    "funcgrad._lazy": "public names load on first use",
     "funcgrad._jaxcompat": "a module that one supported line of JAX lacks",
     "funcgrad._jaxprimitives": "likewise",
     "funcgrad._target": "the module that the user names on the command line",
     "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
-    "funcgrad.verify": "as for the package: public names load on first use",
     "funcgrad.train.command": "the reference and the picture need optional packages",
 }
 

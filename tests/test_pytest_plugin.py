@@ -103,6 +103,7 @@ def test_drawn_arguments(tmp_path: Path) -> None:
     code, said = outcome(tmp_path, HEAD + """
 def test_good(gradcheck):
     gradcheck.over(jnp.sin, jnp.ones(2), max_examples=3)
+    gradcheck.over(lambda x, y: x * y, jnp.ones(2), jnp.ones(2), max_examples=2, order=1)
 
 def test_bad(gradcheck):
     gradcheck.over(bad, (jnp.ones(2),), max_examples=3, max_shrinks=3, order=1)
@@ -118,6 +119,8 @@ def test_bad(gradcheck):
     [
         ("@pytest.mark.gradcheck(1)", [], "takes options by name, as in gradcheck(order=1), but"),
         ("@pytest.mark.gradcheck(ordr=1)", [], "has the option 'ordr'; there are gradient, order"),
+        ("@pytest.mark.gradcheck(ordr=1)", [], "; did you mean 'order'?"),
+        ("@pytest.mark.gradcheck(order=3)", [], "order must be 1 or 2, but is 3"),
         ("", ["--gradcheck-order=two"], "--gradcheck-order: the highest order"),
         ("", ["--gradcheck-kinks=maybe"], "kinks must be one of 'pass', 'fail'"),
     ],
@@ -127,6 +130,9 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, options: list[str], words:
     code, said = outcome(tmp_path, test, *options)
     assert code != 0
     assert words in said
+    # The mistake is the user's: no line of ours, and of theirs the call.
+    assert "pytest_plugin.py" not in said
+    assert "verify/_check.py" not in said
 
 
 # --- lazily ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import shlex
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from .. import verify
+from .._arguments import misfit
 from .._errors import ConfigurationError
 from .._target import (
     check_arguments,
@@ -46,11 +48,29 @@ def _page_file(name: str | None) -> Path | None:
     if name is None:
         return None
     path = Path(name)
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"--html {name}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise ConfigurationError(f"--html {name}: that is a folder; name a file in it")
+    try:
+        if not path.parent.is_dir():
+            raise ConfigurationError(f"--html {name}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise ConfigurationError(f"--html {name}: that is a folder; name a file in it")
+        _try_to_write(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(
+            f"--html {name} cannot be written: {reason}; name a file that can be"
+        ) from error
     return path
+
+
+def _try_to_write(path: Path) -> None:
+    """Open a file for writing, and leave things as they were; permissions alone do not tell."""
+    is_new = not path.exists()
+    if not is_new and not path.is_file():
+        return  # a pipe or a device, which somebody may be reading
+    with path.open("ab"):
+        pass
+    if is_new:
+        path.unlink()
 
 
 def _report(arguments: argparse.Namespace) -> verify.Report:
@@ -61,6 +81,7 @@ def _report(arguments: argparse.Namespace) -> verify.Report:
     if arguments.examples is not None:
         raise ConfigurationError("--examples says how many --strategy draws; add --strategy")
     args = _arguments(arguments)
+    _check_count(fun, args, arguments)
     check_arguments(fun, args)
     report: verify.Report = guarded(lambda: verify.check(fun, *args, **options))
     return replace(report, call=_again(arguments))
@@ -90,6 +111,30 @@ def _arguments(arguments: argparse.Namespace) -> tuple[Any, ...]:
         return load_arguments(arguments.args_from)
     text = arguments.args or ""
     return load_arguments(text) if _PLACE.fullmatch(text) else parse_arguments(text)
+
+
+def _check_count(fun: Any, args: tuple[Any, ...], arguments: argparse.Namespace) -> None:
+    """Say what the text of --args came to, where the function takes another number of arguments."""
+    text = arguments.args or ""
+    error = misfit(fun, args)
+    if error is None or not text or _PLACE.fullmatch(text):
+        return
+    listed = f'; for one array of these numbers write --args "[{text}]"' if _is_row(args) else ""
+    count = "1 argument" if len(args) == 1 else f"{len(args)} arguments"
+    raise ConfigurationError(
+        f"--args {text!r} is {count}, but {arguments.target} takes {_parameters(fun)}: {error}; "
+        f"a comma outside of brackets begins the next argument{listed}"
+    ) from error
+
+
+def _is_row(args: tuple[Any, ...]) -> bool:
+    return len(args) > 1 and all(isinstance(value, (int, float)) for value in args)
+
+
+def _parameters(fun: Any) -> str:
+    """What a function is called with: ``2 (x, y)``."""
+    found = list(inspect.signature(fun).parameters)
+    return f"{len(found)} ({', '.join(found)})" if found else "none"
 
 
 def _strategy(target: str) -> Any:

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_point(parser)
     _add_strictness(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object, e.g. to redirect it"
+    )
     parser.add_argument("--html", metavar="FILE", help="write a page with plots, too")
 
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from .. import _jaxcompat as compat
+from .._arguments import misfit
 from .._errors import ConfigurationError, GradientTypeError
 from ._hypothesis import st
 from .strategies import like
@@ -48,6 +49,23 @@ def calls(spec: Any) -> st.SearchStrategy[Call]:
     if _is_plain_tuple(spec):
         return st.tuples(*(_argument(item) for item in spec)).map(lambda args: Call(args, {}))
     return _argument(spec).map(lambda value: Call((value,), {}))
+
+
+def require_fitting(fun: Any, spec: Any) -> None:
+    """Refuse several strategies for a function that does not take as many arguments.
+
+    How many a strategy for tuples draws is not known before it has drawn.
+    """
+    if not _is_plain_tuple(spec):
+        return
+    error = misfit(fun, spec)
+    if error is not None:
+        shown = ", ".join(f"{item!r:.40}" for item in spec)
+        raise GradientTypeError(
+            f"{len(spec)} strategies stand for {len(spec)} arguments ({shown}), but "
+            f"{getattr(fun, '__name__', type(fun).__name__)} cannot be called with them: {error}; "
+            "give one strategy for each argument, and options by name, as max_examples=50"
+        )
 
 
 def _is_plain_tuple(value: Any) -> bool:

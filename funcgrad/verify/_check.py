@@ -14,7 +14,9 @@ from ._examination import Examined, Options, examine
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, GradientError, Report
 from ._judge import GIVEN
 from ._problem import Problem, StructureError, name_of, pose
+from ._resolution import PLAIN_WITNESSES
 
+_STRICT = 'nothing but a kink, which kinks="fail" asks to have reported; by default it passes'
 _CHOICES = {"kinks": ("pass", "fail"), "points": ("mined", "given")}
 
 
@@ -43,7 +45,7 @@ def check(
             differentiated; others (integers, keys, strings) are passed on.
         *args: the point.
         gradient: a function of the same arguments that returns the gradient of the scalar `fun`, by
-            the first argument alone or, as a tuple, by all. It need not be written in JAX.
+            the first argument alone or, as a tuple, by all; of any make, examined to first order.
         order: 2 examines the derivative of the gradient, too; 1 does not.
         kinks: "pass" accepts at a kink any gradient between those around it; "fail" reports it.
         rtol: the relative error that is still right. By default 1e-10, and what rounding explains,
@@ -57,7 +59,8 @@ def check(
         A `Report`; its `verdict` is "right", "kink", "inconclusive" or "wrong".
 
     Raises:
-        GradientTypeError: `fun` is not callable, or no argument is floating.
+        GradientTypeError: `fun` or `gradient` is no function, no argument is floating, or a
+            gradient is given of what is no scalar.
         ConfigurationError: an option has no such value.
 
     >>> import jax, jax.numpy as jnp, funcgrad
@@ -81,15 +84,31 @@ def check(
 
 def _report(problem: Problem, options: Options) -> Report:
     with np.errstate(all="ignore"):  # what overflows at a point of ours is no news to the user
-        found = examine(problem, options)
+        # The gradient at a kink is judged in one way; whether a kink may be is asked at the end.
+        found = examine(problem, options._replace(kinks="pass"))
+    if options.kinks == "fail":
+        found = found._replace(findings=[_strictly(finding) for finding in found.findings])
     leaves = [
         f"{name} {leaf.dtype}[{','.join(map(str, leaf.shape))}]"
         for name, leaf in zip(problem.names, problem.leaves, strict=True)
     ]
     return Report(
         problem.name, _verdict(found), _ordered(found.findings), found.points, found.witnesses,
-        tuple(leaves), options.order, options.seed,
+        tuple(leaves), _order(problem, found, options), options.seed,
     )  # fmt: skip
+
+
+def _strictly(finding: Finding) -> Finding:
+    if finding.verdict != KINK:
+        return finding
+    return finding._replace(verdict=WRONG, meaning=finding.meaning or _STRICT)
+
+
+def _order(problem: Problem, found: Examined, options: Options) -> int:
+    """The highest order that was examined: of a gradient by hand there is no second derivative,
+    and none is taken in a function's own precision."""
+    is_first = problem.gradient is not None or found.witnesses == PLAIN_WITNESSES
+    return 1 if is_first else options.order
 
 
 def assert_gradients(fun: Callable[..., Any], *args: Any, **options: Any) -> None:

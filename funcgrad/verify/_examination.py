@@ -19,7 +19,7 @@ from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding
 from ._judge import GIVEN, Judge, Programs
 from ._lift import Unliftable
 from ._native import error_finding, native
-from ._plain import plain
+from ._plain import plainly
 from ._points import NEAR, Point, constants, mined_points
 from ._problem import Problem
 from ._programs import (
@@ -34,6 +34,7 @@ from ._programs import (
     trace_value,
     value_only,
 )
+from ._resolution import PLAIN_WITNESSES
 from ._rounding import finfo
 from ._rows import build_rows, row_count
 from ._variants import variants
@@ -150,15 +151,15 @@ def _untraced(
 
 def _plainly(problem: Problem, row: Row, options: Options, reason: str) -> Examined:
     rows = [row, *_second_rows(problem, row, options)]
-    findings, kinds = plain(problem, [row, rows[-1]], options.seed)
+    findings, kinds, remarks = plainly(problem, [row, rows[-1]], options.seed)
     if not findings and "traced" not in reason:
         findings += variants(problem, rows)
-    text = f"examined in the function's own precision only: {reason}"
-    findings.append(Finding("note", RIGHT, text, point=GIVEN))
+    if kinds:  # otherwise it could not be run
+        text = f"examined in the function's own precision only: {reason}"
+        findings += [Finding("note", RIGHT, text, point=GIVEN), *remarks]
     if KINK in kinds:
         findings.append(Finding("kink", KINK, "the function has a kink here", point=GIVEN))
-    witness = "numerical derivatives in the function's own precision"
-    return Examined(findings, (GIVEN,), (witness,))
+    return Examined(findings, (GIVEN,), PLAIN_WITNESSES)
 
 
 def _second_rows(problem: Problem, row: Row, options: Options) -> list[Row]:

@@ -22,6 +22,7 @@ from ._findings import RIGHT, WRONG, Finding
 from ._kinkpoints import accepts
 from ._lines import against, estimates, unit, wide_point
 from ._meaning import meaning
+from ._meaning_cotangent import of_cotangents
 from ._problem import Problem
 from ._programs import FORWARD, GRADIENT, SECOND, VALUE
 
@@ -263,9 +264,22 @@ def _usual(found: Comparison, place: Place, kind: str) -> str:
         (e[row], r[row], np.asarray(x)) for e, r, x in zip(*sides, found.rows[row].xs, strict=True)
     ]
     others = [triple for k, triple in enumerate(triples) if k != leaf]
-    words = meaning(*triples[leaf], others, found.allowed[part][leaf][row])
+    words = _of_cotangents(found, place) or meaning(
+        *triples[leaf], others, found.allowed[part][leaf][row]
+    )
     hint = "funcgrad.diagnose says where it begins" if kind == "nan" else ""
     return "; ".join(filter(None, (words, hint)))
+
+
+def _of_cotangents(found: Comparison, place: Place) -> str:
+    """What the element's error means, by its values under the point's other cotangents."""
+    if place.part != GRADIENT:
+        return ""
+    here = found.rows[place.row].point
+    same = [k for k, row in enumerate(found.rows) if found.known[k] and row.point == here]
+    at: Any = (np.asarray(same), *place.index)
+    sides = (found.expected, found.received, found.allowed)
+    return of_cotangents(*(side[GRADIENT][place.leaf][at] for side in sides))
 
 
 def number(value: Any) -> complex | float:

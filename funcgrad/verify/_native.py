@@ -184,54 +184,90 @@ def _examine(
     return findings
 
 
+class _Loss(NamedTuple):
+    """The worst entry of one input: what came out, and how far off it may be.
+
+    Attributes:
+        index: the entry.
+        wide, got: its derivative in 64 bits, and as it was run.
+        apart: how far they are apart.
+        size: the largest derivative by this input.
+        allowed: what the plain function's own derivative explains.
+        is_own_finite: whether that one is finite there.
+    """
+
+    index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index, unused
+    wide: Any
+    got: Any
+    apart: float
+    size: float
+    allowed: float
+    is_own_finite: bool
+
+    @property
+    def is_broken(self) -> bool:
+        return not np.isfinite(self.got)
+
+    @property
+    def digits(self) -> float:
+        """How many digits are right."""
+        share = self.apart / max(self.size, 1e-300)
+        return max(float(-np.log10(max(share, 1e-17))), 0.0)
+
+
 def _judge_precision(
     problem: Problem, found: Comparison, at: tuple[int, int, str], got: Array, apart: Array,
     has_custom: bool,
 ) -> list[Finding]:  # fmt: skip
     """Whether the rule lost the digits, or whether the function's own derivative does, too."""
     row, leaf, name = at
-    wide = found.received[GRADIENT][leaf][row]
     try:
         own = engine_native(problem, found.rows[row])[leaf]
     except Exception:
         return []
+    wide = found.received[GRADIENT][leaf][row]
+    loss = _loss(wide, got, own, apart, epsilon(problem.leaves[leaf].dtype))
+    point = found.rows[row].point
+    blame = has_custom and (loss.is_own_finite if loss.is_broken else loss.apart > loss.allowed)
+    told = _told(loss, blame=blame, given=point == GIVEN)
+    if told is None:
+        return []
+    kind, verdict, text = told
+    finding = Finding(
+        kind, verdict, text, "the same derivative in 64 bits", point, name, loss.index,
+        number(loss.wide), number(loss.got), loss.allowed, _usually(loss, given=point == GIVEN),
+    )  # fmt: skip
+    return [finding]
+
+
+def _loss(wide: Array, got: Array, own: Array, apart: Array, eps: float) -> _Loss:
     with np.errstate(all="ignore"):
         yard = np.max(np.abs(own - wide)[np.isfinite(wide)], initial=0.0)
     worst = np.unravel_index(int(np.argmax(np.nan_to_num(apart, nan=np.inf))), apart.shape)
     index = tuple(int(i) for i in worst)
-    broken = not np.isfinite(got[index])
-    size = np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0)
-    eps = epsilon(problem.leaves[leaf].dtype)
-    blame = has_custom and (
-        np.isfinite(own[index]) if broken else apart[index] > _WORSE * (yard + eps * size)
-    )
-    given = found.rows[row].point == GIVEN
-    if broken and (blame or given):
-        kind, verdict, text = "nan", WRONG, f"the gradient is {got[index]} where it exists"
-    elif blame:
-        kind, verdict, text = (
-            "precision",
-            WRONG,
-            "the rule loses digits which the function's own derivative keeps",
-        )
-    elif given:
-        kind, verdict, text = (
-            "precision",
-            RIGHT,
-            "digits are lost to rounding, in JAX's derivative of the plain function, too",
-        )
-    else:
-        return []
-    digits = -np.log10(max(apart[index] / max(size, 1e-300), 1e-17)) if not broken else 0.0
-    usual = (
-        "overflow or 0 * inf inside the rule"
-        if broken
-        else f"about {max(digits, 0):.0f} digits are right"
-    )
-    if found.rows[row].point != GIVEN and not broken and digits < 2:
-        usual = "what the rule keeps from an earlier call, or a value computed in lower precision"
-    finding = Finding(
-        kind, verdict, text, "the same derivative in 64 bits", found.rows[row].point, name, index,
-        number(wide[index]), number(got[index]), float(_WORSE * (yard + eps * size)), usual,
+    size = float(np.max(np.abs(wide[np.isfinite(wide)]), initial=0.0))
+    return _Loss(
+        index, wide[index], got[index], float(apart[index]), size,
+        float(_WORSE * (yard + eps * size)), bool(np.isfinite(own[index])),
     )  # fmt: skip
-    return [finding]
+
+
+def _told(loss: _Loss, *, blame: bool, given: bool) -> tuple[str, str, str] | None:
+    """Kind, verdict and message; nothing of what is only rounding, elsewhere."""
+    if loss.is_broken and (blame or given):
+        return "nan", WRONG, f"the gradient is {loss.got} where it exists"
+    if blame:
+        text = "the rule loses digits which the function's own derivative keeps"
+        return "precision", WRONG, text
+    if given:
+        text = "digits are lost to rounding, in JAX's derivative of the plain function, too"
+        return "precision", RIGHT, text
+    return None
+
+
+def _usually(loss: _Loss, *, given: bool) -> str:
+    if loss.is_broken:
+        return "overflow or 0 * inf inside the rule"
+    if not given and loss.digits < 2:
+        return "what the rule keeps from an earlier call, or a value computed in lower precision"
+    return f"about {loss.digits:.0f} digits are right"

@@ -8,8 +8,9 @@ bound the error of the whole, and a wrong projection is halved until the element
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN
 from ._lines import Arrays, inner, rescaled, scales, unit, wide_point
 from ._meaning import meaning
-from ._native import Native, equal, failed, run, unrepeatable, widened
+from ._native import Native, equal, error_finding, failed, run, unrepeatable, widened
 from ._problem import Problem
+from ._resolution import Line, resolution
 from ._rounding import epsilon
 
 Array = NDArray[Any]
@@ -30,8 +32,34 @@ _PROJECTIONS = 6  # for each larger leaf
 _USELESS = 0.05  # of the derivative: a bound above it says little
 
 
+_UNTRACEABLE = (
+    jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError, jax.errors.NonConcreteBooleanIndexError,
+)  # fmt: skip
+
+
+class Plain(NamedTuple):
+    """What the numerical derivatives in a function's own precision said.
+
+    Attributes:
+        findings: faults, and what makes a verdict impossible.
+        kinds: of the lines that were examined; none if the derivative could not be run.
+        remarks: how fine the examination was.
+    """
+
+    findings: list[Finding]
+    kinds: list[str]
+    remarks: list[Finding]
+
+
 def plain(problem: Problem, rows: Sequence[Row], seed: int) -> tuple[list[Finding], list[str]]:
-    """Findings, and the kinds of the lines that were examined.
+    """The findings and kinds of `plainly`, without its remarks."""
+    found = plainly(problem, rows, seed)
+    return found.findings, found.kinds
+
+
+def plainly(problem: Problem, rows: Sequence[Row], seed: int) -> Plain:
+    """Examine the gradient, to the first order.
 
     Args:
         problem: what is checked.
@@ -42,35 +70,73 @@ def plain(problem: Problem, rows: Sequence[Row], seed: int) -> tuple[list[Findin
     generator = np.random.default_rng([seed, 3])
     try:
         first = run(problem, rows[0])
-        findings, kinds = _row(problem, rows[0], first, generator)
+        findings, lines = _row(problem, rows[0], first, generator)
         for row in rows[1:]:
             found, _ = _row(problem, row, run(problem, row), generator, few=True)
             findings += [] if findings else found
         again = run(problem, rows[0])
     except Exception as error:
-        return failed(error), []
+        return Plain(_broken(problem, error), [], [])
     if not equal(first, again):
         findings.append(unrepeatable(problem, first, again))
+    kinds = [line.kind for line in lines]
     if kinds and kinds.count("useless") > len(kinds) / 2:
         findings.append(_blind(problem))
-    return findings, kinds
+    return Plain(
+        findings, kinds, [] if findings else [resolution(problem, first, lines, _how(problem))]
+    )
+
+
+def _broken(problem: Problem, error: Exception) -> list[Finding]:
+    """The finding of a derivative that raises an error.
+
+    Where JAX cannot trace the function itself, no derivative rule is to blame.
+    """
+    own = problem.gradient is None and isinstance(error, _UNTRACEABLE)
+    if not own or _is_traceable(problem):
+        return failed(error)
+    what = "JAX cannot differentiate this function; jax.grad fails too"
+    hint = (
+        "it takes a traced array for a number or a NumPy array (float(x), math.sin(x), np.sin(x), "
+        "x.tolist()): write it with jax.numpy, jnp.where or lax.cond, make that argument static, "
+        "or give the gradient as gradient="
+    )
+    finding = error_finding(what, error)
+    return [finding._replace(verdict=INCONCLUSIVE, meaning=hint)]
+
+
+def _is_traceable(problem: Problem) -> bool:
+    try:
+        jax.eval_shape(problem.function, *problem.leaves)
+    except Exception:
+        return False
+    return True
 
 
 def _row(
     problem: Problem, row: Row, result: Native, generator: np.random.Generator, *, few: bool = False
-) -> tuple[list[Finding], list[str]]:
+) -> tuple[list[Finding], list[Line]]:
     findings: list[Finding] = []
-    kinds: list[str] = []
+    lines: list[Line] = []
     for leaf in range(len(problem.leaves)):
-        by_element = problem.entries <= _ELEMENTS and not few
         count = 2 if few else _PROJECTIONS
         directions = (
-            _elements(row, leaf) if by_element else _projections(row, leaf, generator, count)
+            _elements(row, leaf)
+            if _by_element(problem) and not few
+            else _projections(row, leaf, generator, count)
         )
         finding, seen = _leaf(problem, row, result, leaf, directions)
-        kinds += seen
+        lines += seen
         findings += finding
-    return findings, kinds
+    return findings, lines
+
+
+def _by_element(problem: Problem) -> bool:
+    return problem.entries <= _ELEMENTS
+
+
+def _how(problem: Problem) -> str:
+    return "entry by entry" if _by_element(problem) else f"by {_PROJECTIONS} random projections"
 
 
 def _elements(row: Row, leaf: int) -> list[Arrays]:
@@ -89,16 +155,17 @@ def _projections(row: Row, leaf: int, generator: np.random.Generator, count: int
 
 def _leaf(
     problem: Problem, row: Row, result: Native, leaf: int, directions: Sequence[Arrays]
-) -> tuple[list[Finding], list[str]]:
-    kinds: list[str] = []
+) -> tuple[list[Finding], list[Line]]:
+    lines: list[Line] = []
     for direction in directions:
         estimate = _estimate(problem, row, direction)
-        verdict = _verdict(estimate, inner(result.gradient, direction), problem, leaf)
-        kinds.append(verdict)
+        given = inner(result.gradient, direction)
+        verdict = _verdict(estimate, given, problem, leaf)
+        lines.append(Line(leaf, verdict, _slack(estimate, given, problem, leaf)))
         if verdict == WRONG:
             wrong, line = _halve(problem, row, result, leaf, direction, estimate)
-            return [_finding(problem, result, leaf, wrong, line, row)], kinds
-    return [], kinds
+            return [_finding(problem, result, leaf, wrong, line, row)], lines
+    return [], lines
 
 
 def _estimate(problem: Problem, row: Row, direction: Arrays) -> Estimate:
@@ -127,9 +194,14 @@ def _evaluate(problem: Problem, row: Row) -> Callable[[Sequence[Array]], float]:
     return evaluate
 
 
-def _verdict(estimate: Estimate, given: float, problem: Problem, leaf: int) -> str:
+def _slack(estimate: Estimate, given: float, problem: Problem, leaf: int) -> float:
+    """By how much a derivative along a line may be off: what its witness and rounding leave."""
     eps = epsilon(problem.leaves[leaf].dtype)
-    slack = estimate.error + 64 * eps * max(abs(estimate.value), abs(given))
+    return estimate.error + 64 * eps * max(abs(estimate.value), abs(given))
+
+
+def _verdict(estimate: Estimate, given: float, problem: Problem, leaf: int) -> str:
+    slack = _slack(estimate, given, problem, leaf)
     if np.isnan(given) and estimate.kind == "smooth":
         return WRONG
     if estimate.kind in ("kink", "jump", "edge"):

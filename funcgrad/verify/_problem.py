@@ -66,9 +66,11 @@ def pose(
     """Take a call apart.
 
     Raises:
-        GradientTypeError: `fun` is not callable, or none of its arguments is floating.
+        GradientTypeError: `fun` or `gradient` is not callable, none of the arguments is floating,
+            or a gradient is given of what is no scalar.
     """
     check_callable(fun, "check")
+    _require_gradient(fun, gradient)
     leaves, treedef = jax.tree.flatten((args, kwargs))
     active = [i for i, leaf in enumerate(leaves) if is_float_leaf(leaf)]
     arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
@@ -90,12 +92,13 @@ def pose(
         return [leaf for leaf in jax.tree.leaves(fun(*given, **named)) if is_float_leaf(leaf)]
 
     others = [leaves[i] for i in passive]
+    chosen = [jnp.asarray(leaves[i]) for i in active]
+    values = whole(chosen, others)
     tested = None
     covered = list(range(len(active)))
     if gradient is not None:
-        tested, covered = _foreign(gradient, args, kwargs)
-    chosen = [jnp.asarray(leaves[i]) for i in active]
-    values = whole(chosen, others)
+        _require_scalar(name, values)
+        tested, covered = _foreign(gradient, _Call(args, kwargs, leaves, treedef, active))
     return _restrict(
         Problem(
             name, lambda *xs: whole(xs, others), chosen, [paths[i] for i in active], tested,
@@ -146,17 +149,53 @@ def _kinds(leaves: Sequence[Any]) -> list[str]:
 # --- gradients of other makes ---------------------------------------------------------------------
 
 
-def _foreign(
-    gradient: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Flat, list[int]]:
+class _Call(NamedTuple):
+    """A call, and its arguments taken apart: leaves, and which of them are active."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    leaves: list[Any]
+    treedef: Any
+    places: list[int]
+
+
+def _require_gradient(fun: Any, gradient: Any) -> None:
+    if gradient is None or callable(gradient):
+        return
+    name = name_of(fun)
+    is_array = isinstance(gradient, (jax.Array, np.ndarray))
+    shown = _described(gradient) if is_array else f"{gradient!r:.60}"
+    raise GradientTypeError(
+        f"gradient must be a function of the arguments of {name} that returns its gradient, but is "
+        f"{shown} of type {type(gradient).__name__}; of a gradient that is known at this "
+        'point only, give a function that returns it and points="given": '
+        f'check({name}, ..., gradient=lambda *args: value, points="given")'
+    )
+
+
+def _require_scalar(name: str, values: Sequence[Any]) -> None:
+    """Of several outputs there is a Jacobian; that a gradient is the one of their sum is a guess
+    which would let a gradient pass that is none."""
+    shapes = [jnp.shape(value) for value in values]
+    if not values or shapes == [()]:  # what returns no float at all is said later
+        return
+    called = name if name.isidentifier() else "f"
+    kinds = ", ".join(f"{jnp.result_type(v)}{list(s)}" for v, s in zip(values, shapes, strict=True))
+    raise GradientTypeError(
+        f"gradient= is the gradient of a function with one floating scalar output, but {name} "
+        f"returns {kinds}; give the scalar that it is the gradient of, such as check(lambda *args: "
+        f"jnp.sum({called}(*args)), ...), or check the derivative of {called} without gradient="
+    )
+
+
+def _foreign(gradient: Callable[..., Any], call: _Call) -> tuple[Flat, list[int]]:
     """A gradient function as one of the active leaves, and which of them it covers.
 
     It is called once, to see what it returns: the gradient by the first argument alone, by all, or
     by those that are floating.
     """
-    leaves, treedef = jax.tree.flatten((args, kwargs))
-    places = [i for i, leaf in enumerate(leaves) if is_float_leaf(leaf)]
-    result = gradient(*args, **kwargs)
+    args, places = call.args, call.places
+    result = gradient(*args, **call.kwargs)
     shape = next((s for s in _forms(args) if _fits(result, s.select(args))), None)
     if shape is None:
         raise StructureError(_misfit(result, args))
@@ -166,10 +205,10 @@ def _foreign(
     covered = [places.index(i) for i in chosen if i in places]
 
     def flat(*xs: Any) -> list[Any]:
-        full = list(leaves)
+        full = list(call.leaves)
         for place, value in zip(places, xs, strict=True):
             full[place] = value
-        given, named = jax.tree.unflatten(treedef, full)
+        given, named = jax.tree.unflatten(call.treedef, full)
         parts = _parts(gradient(*given, **named), shape.select(args))
         return [part for place, part in zip(chosen, parts, strict=True) if place in places]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._arguments import check_callable
 from .._errors import ConfigurationError
-from ._calls import OPTIONS, Call, calls, fingerprint
+from ._calls import OPTIONS, Call, calls, fingerprint, require_fitting
 from ._check import check
 from ._findings import WRONG, GradientError, Report
 from ._hypothesis import hypothesis
@@ -33,7 +33,7 @@ class _Interrupted(BaseException):
 def check_over(
     fun: Callable[..., Any],
     strategy: Any,
-    *,
+    *more: Any,
     max_examples: int | None = EXAMPLES,
     max_shrinks: int = SHRINKS,
     seed: int | None = 0,
@@ -41,8 +41,8 @@ def check_over(
 ) -> Report:
     """Check the derivatives of a function at drawn arguments, and shrink those that fail.
 
-    Examples that cannot be judged, because the function is not finite there, are passed over and
-    counted. The same seed draws the same examples.
+    Examples that cannot be judged, as the function is not finite there, are passed over and
+    counted. What is made simpler keeps the kind of its first finding, and the input where it is.
 
     Args:
         fun: the function.
@@ -50,9 +50,10 @@ def check_over(
             tuple with an item for each argument; a dict of strategies, for keyword arguments. An
             item may also be a pytree of arrays or `jax.ShapeDtypeStruct`: then arguments like it
             are drawn, as by `funcgrad.verify.strategies.like`.
-        max_examples: how many at most; those of Hypothesis' active profile if None.
-        max_shrinks: how many more are checked to make a failing one simpler.
-        seed: of the examples, and of the directions of each check; new ones in every run if None.
+        *more: the strategies of further arguments; (s, t) is the same as ((s, t)).
+        max_examples, max_shrinks: how many at most, those of Hypothesis' profile if None; and how
+            many more are checked to make a failing one simpler.
+        seed: of the same examples and directions of checks; new ones in every run if None.
         **check_options: options of `funcgrad.check`. Unless `points` is given, each check is at the
             drawn arguments alone.
 
@@ -62,7 +63,7 @@ def check_over(
         on a kink, "right", or "inconclusive" if none could be judged.
 
     Raises:
-        GradientTypeError: `strategy` stands for no arguments, or `fun` is not callable.
+        GradientTypeError: `strategy` stands for no arguments of `fun`, or that is not callable.
         ConfigurationError: an option is impossible.
 
     >>> import jax.numpy as jnp
@@ -72,7 +73,8 @@ def check_over(
     """
     _require_counts(max_examples, max_shrinks, seed, check_options)
     check_callable(fun, "check_over")
-    started, drawn = time.perf_counter(), calls(strategy)
+    require_fitting(fun, spec := (strategy, *more) if more else strategy)
+    started, drawn = time.perf_counter(), calls(spec)
     chosen = random.SystemRandom().randrange(2**31) if seed is None else seed
     options = {"points": "given", "seed": chosen, **check_options}
     judged: list[Judged] = []
@@ -161,9 +163,13 @@ def property_check(
 def _judge(
     fun: Any, options: dict[str, Any], judged: list[Judged], shrinks: int
 ) -> Callable[[Call], bool]:
-    """Whether the derivative at a call is wrong; each call is checked once."""
+    """Whether the derivative at a call is wrong, and, once one was, in the same way.
+
+    Each call is checked once.
+    """
     wrong: dict[bytes, bool] = {}
     spent = [0]
+    faults: list[tuple[str, str]] = []  # the first one's
 
     def judge(call: Call) -> bool:
         mark = fingerprint(call)
@@ -177,10 +183,18 @@ def _judge(
         except Exception as error:
             raise _Interrupted(error, call) from None
         judged.append(Judged(call, report))
-        wrong[mark] = report.verdict == WRONG
+        fault = _fault(report) if report.verdict == WRONG else None
+        faults.extend([fault] if fault and not faults else [])
+        wrong[mark] = fault is not None and fault == faults[0]
         return wrong[mark]
 
     return judge
+
+
+def _fault(report: Report) -> tuple[str, str]:
+    """The kind of the weightiest finding, and the input where it is."""
+    first = next(iter(report.findings), None)
+    return (first.kind, first.leaf) if first else ("", "")
 
 
 def _noted(interrupted: _Interrupted, fun: Any, options: dict[str, Any]) -> Exception:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 
 from .._arguments import argument_names
+from ._captured import Written, written
 from ._literals import classes, literal
 
 _IMPORTS = {  # what a literal may name, in the order of their imports
@@ -25,17 +24,19 @@ _TAKEN = {"base64", "zlib", "jax", "jnp", "np", "funcgrad", "print"}
 
 def reproducer(
     fun: Callable[..., Any],
-    args: tuple[Any, ...],
+    args: Any,
     kwargs: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> str:
     """A short program that checks a function at given arguments.
 
     Args:
-        fun: the function. It is imported where a module has it by its name; otherwise a comment
-            says which it is.
-        args: its arguments: pytrees. Arrays are rebuilt to the last bit; what cannot be written as
-            text, or only at great length, is left out with a comment.
+        fun: the function. It is imported where a module has it by its name; what else is a plain
+            function is defined anew, with what it captures. Where neither can be done, or where a
+            captured value cannot be written as text, `...` stands in its place, with a comment.
+        args: its arguments, pytrees: a tuple of them, or else the one argument. Arrays are rebuilt
+            to the last bit; what cannot be written as text, or only at great length, is left out
+            with a comment.
         kwargs: its keyword arguments.
         options: of `check`.
 
@@ -51,18 +52,21 @@ def reproducer(
     x = jnp.array([0.5, 0.0], 'float32')
     print(funcgrad.check(tanh, x, order=1))
     """
-    function = _reference(fun)
-    named = dict(zip(_names(fun, args, function[1]), args, strict=True))
+    given = args if isinstance(args, tuple) and not hasattr(args, "_fields") else (args,)
+    function = written(fun)
+    named = dict(zip(_names(fun, given, function.name), given, strict=True))
     keywords = dict(kwargs or {})
     settings = dict(options or {})
-    lines = [line for name, value in named.items() for line in _assigned(name, value)]
-    lines += [line for name, value in keywords.items() for line in _assigned(name, value)]
-    callables = {name: _reference(value) for name, value in settings.items() if callable(value)}
+    callables = {name: written(value, name) for name, value in settings.items() if callable(value)}
+    functions = (function, *callables.values())
+    lines = [line for each in functions for line in each.lines]
+    for name, value in (*named.items(), *keywords.items()):
+        lines += _assigned(name, value)
     passed = [*named, *(f"{name}={name}" for name in keywords)]
-    passed += [f"{name}={_option(value)}" for name, value in settings.items()]
-    lines.append(f"print(funcgrad.check({', '.join([function[1], *passed])}))")
+    passed += [f"{name}={_option(value, callables.get(name))}" for name, value in settings.items()]
+    lines.append(f"print(funcgrad.check({', '.join([function.name, *passed])}))")
     imports = _imports("\n".join(lines), (*named.values(), *keywords.values()))
-    preface = [*imports, *(line for line, _ in (function, *callables.values())), ""]
+    preface = [*imports, *(line for each in functions for line in each.imports), ""]
     return "\n".join([*dict.fromkeys(preface), *_x64(), *lines])
 
 
@@ -100,34 +104,11 @@ def _described(value: Any) -> str:
     return f"the {type(value).__name__} that was given"
 
 
-def _option(value: Any) -> str:
-    if callable(value):
-        return _reference(value)[1]
+def _option(value: Any, function: Written | None) -> str:
+    if function is not None:
+        return function.name
     text = literal(value)
     return "..." if text is None else text
-
-
-def _reference(fun: Any) -> tuple[str, str]:
-    """How a function is imported, and how it is named then."""
-    module, name = getattr(fun, "__module__", None), getattr(fun, "__qualname__", "")
-    top = name.split(".")[0]
-    if module and module != "__main__" and top.isidentifier():
-        found: Any = sys.modules.get(module)
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        line = f"from {module} import {top}"
-        if found is fun:
-            return line, name
-        if getattr(found, "under_test", None) is fun:  # what `property_check` made a test of
-            return line, f"{name}.under_test"
-    short = name.split(".")[-1]
-    short = short if short.isidentifier() else "f"
-    return f"# {short} is the function that was checked{_place(fun)}", short
-
-
-def _place(fun: Any) -> str:
-    code = getattr(inspect.unwrap(fun), "__code__", None)
-    return f": {code.co_filename}:{code.co_firstlineno}" if code else f": {type(fun).__name__}"
 
 
 def _imports(text: str, values: Iterable[Any]) -> list[str]:

@@ -252,7 +252,7 @@ def _difference(finding: Finding) -> str:
 
 def _sides(finding: Finding) -> str:
     estimate = finding.estimate
-    if finding.verdict != "kink" or estimate is None:
+    if finding.kind != "kink" or estimate is None:
         return ""
     return (
         f"{number(estimate.left)} from the left, {number(estimate.right)} from the right, "

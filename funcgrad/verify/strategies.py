@@ -272,4 +272,8 @@ def flax_params(
     )
 
 
+def __dir__() -> list[str]:
+    return list(__all__)  # and not the parts that it is made of
+
+
 st.register_type_strategy(jax.Array, arrays(shapes()))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,10 @@ def cosine(x):
     return jnp.cos(x)
 def corner(x):
     return jnp.abs(x)
+def product(x, y):
+    return x * y
+def shouting(x):
+    raise AssertionError("it was run")
 def nothing(x):
     return jnp.log(-x * x)
 def broken(x):
@@ -133,7 +138,18 @@ def test_json_and_a_page(script: Path, tmp_path: Path, capsys: pytest.CaptureFix
     [
         ([], "required: TARGET"),
         (["SCRIPT:good"], "given 0 arguments: missing a required argument: 'x'; add --args"),
-        (["SCRIPT:good", "--args", "1.0, 2.0"], "too many positional arguments"),
+        (
+            ["SCRIPT:good", "--args", "1.0, 2.0"],
+            ":good takes 1 (x): too many positional arguments; a comma outside of brackets begins "
+            'the next argument; for one array of these numbers write --args "[1.0, 2.0]"',
+        ),
+        (["SCRIPT:good", "--args", "[1.0], 2.0"], "'[1.0], 2.0' is 2 arguments, but "),
+        (["SCRIPT:product", "--args", "[1.0]"], "is 1 argument, but SCRIPT:product takes 2 (x, y)"),
+        (["SCRIPT:good", "--args", "1.0", "--json", "FILE"], "unrecognized arguments: FILE"),
+        (
+            ["SCRIPT:shouting", "--args", "1.0", "--html", "r" * 300],
+            " cannot be written: File name",
+        ),
         (["SCRIPT:good", "--args", "x y"], "cannot be read"),
         (["SCRIPT:good", "--args", "3"], "none of the arguments (int) is a floating"),
         (["SCRIPT:good", "--args", "SCRIPT:nowhere"], "has no 'nowhere'"),
@@ -157,9 +173,46 @@ def test_a_mistake_is_one_sentence(
 ) -> None:
     assert call(script, *words) == WRONG_USAGE
     said = capsys.readouterr().err
-    assert message in said
+    assert message.replace("SCRIPT", str(script)) in said
     assert len(said.strip().splitlines()) == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_page_that_may_not_be_written_is_said_before_the_check(
+    exists: bool,
+    script: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = tmp_path / "report.html"
+    if exists:
+        target.write_text("what was there")
+    loaded = Path.open
+
+    def refuse(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        if path == target and mode != "r":
+            raise PermissionError(13, "Permission denied", str(path))
+        return loaded(path, mode, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)  # root may write anywhere
+        words = ["SCRIPT:shouting", "--args", "1.0", "--html", str(target)]
+        assert call(script, *words) == WRONG_USAGE
+    printed = capsys.readouterr()
+    said = f"--html {target} cannot be written: Permission denied; name a file that can be"
+    assert printed.err == f"funcgrad: error: {said}\n"
+    assert printed.out == ""
+    assert target.exists() == exists
+    assert not exists or target.read_text() == "what was there"
+
+
+def test_a_check_that_fails_leaves_no_page(script: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    words = ["SCRIPT:broken", "--args", "1.0", "--html", str(target)]
+    assert call(script, *words) == WRONG_USAGE
+    assert not target.exists()
 
 
 def test_a_page_that_cannot_be_written(

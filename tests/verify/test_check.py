@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -225,6 +226,30 @@ def test_a_kink_fails_where_that_is_asked_for() -> None:
     assert verdict(sine, CORNER, kinks="fail") == "right"
 
 
+@pytest.mark.parametrize("fun", [jax.nn.relu, jnp.abs, lambda x: jnp.maximum(x, 0.0)])
+def test_a_kink_that_fails_is_the_only_finding(fun: Any) -> None:
+    """The gradient there is one of those that are allowed, and so is not called wrong."""
+    report = check(fun, CORNER, kinks="fail")
+    assert kinds(report.findings) == {("kink", "wrong")}
+    (finding,) = report.findings
+    assert finding.meaning.startswith('nothing but a kink, which kinks="fail" asks to have')
+    assert "from the left" in str(report)
+
+
+def test_a_kink_elsewhere_does_not_fail() -> None:
+    at_zero = vjp_rule(jnp.abs, lambda a, ct: (jnp.where(a[0] >= 0, ct, -ct),))
+    assert verdict(at_zero, X, kinks="fail") == "right"
+    assert verdict(at_zero, CORNER, kinks="fail") == "wrong"
+
+
+def test_a_kink_in_the_function_s_own_precision_fails_too() -> None:
+    def corner(x: Any) -> Any:
+        return jnp.sum(jnp.abs(x)) if x[1] > 0 else jnp.sum(x)
+
+    assert verdict(corner, CORNER) == "kink"
+    assert verdict(corner, CORNER, kinks="fail") == "wrong"
+
+
 def test_an_impossible_slope_at_a_kink_is_wrong() -> None:
     def rule(at_zero: float) -> Any:
         return vjp_rule(
@@ -234,6 +259,8 @@ def test_an_impossible_slope_at_a_kink_is_wrong() -> None:
 
     assert verdict(rule(0.5), CORNER) == "kink"
     assert verdict(rule(3.0), CORNER) == "wrong"
+    strict = check(rule(3.0), CORNER, kinks="fail").findings
+    assert {("kink", "wrong"), ("gradient", "wrong")} <= kinds(strict)
 
 
 @pytest.mark.parametrize(
@@ -305,15 +332,36 @@ def test_python_branches_are_examined_with_a_gradient_of_one_s_own() -> None:
     assert verdict(branching, X) == "right"
     report = check(branching, X, gradient=lambda x: 2 * x)
     assert report.verdict == "right"
-    assert "it cannot be traced" in report.findings[-1].message
+    assert any("it cannot be traced" in finding.message for finding in report.findings)
+    assert report.order == 1
     assert verdict(branching, X, gradient=lambda x: 3 * x) == "wrong"
 
 
-def test_a_derivative_that_jax_cannot_take_is_said_to_fail() -> None:
+@pytest.mark.parametrize(
+    ("fun", "error"),
+    [
+        (lambda x: jnp.sum(x) * float(x[0]), "ConcretizationTypeError"),
+        (lambda x: jnp.sum(x) * math.sin(x[0]), "ConcretizationTypeError"),
+        (lambda x: jnp.asarray(np.sin(x)), "TracerArrayConversionError"),
+    ],
+)
+def test_what_jax_cannot_differentiate_is_no_fault(fun: Any, error: str) -> None:
     """Under `jax.grad` a number may be compared, but not made Python's own."""
-    report = check(lambda x: jnp.sum(x) * float(x[0]), X)
-    assert ("error", "wrong") in kinds(report.findings)
-    assert "ConcretizationTypeError" in report.findings[0].message
+    with pytest.raises(jax.errors.JAXTypeError):
+        jax.grad(lambda x: jnp.sum(fun(x)))(X)
+    report = check(fun, X)
+    assert report.verdict == "inconclusive"
+    first = report.findings[0]
+    assert (first.kind, first.verdict) == ("error", "inconclusive")
+    assert f"jax.grad fails too: {error}: " in first.message
+    assert "write it with jax.numpy, jnp.where or lax.cond" in first.meaning
+    assert report.order == 1
+
+
+def test_a_rule_that_makes_a_tracer_a_number_is_wrong() -> None:
+    report = check(jvp_rule(sine, lambda x, t: jnp.cos(x) * float(t[0])), X)
+    assert report.verdict == "wrong"
+    assert kinds(report.findings) == {("error", "wrong")}
 
 
 def test_bits_are_read_from_the_numbers_as_they_were() -> None:
@@ -369,6 +417,39 @@ def test_a_gradient_by_the_floating_arguments() -> None:
 
     report = check(power, X, 2, X + 1, gradient=negated)
     assert [finding.leaf for finding in report.findings] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("fun", "kinds"),
+    [
+        (jnp.cos, r"cos returns float32\[3\]"),
+        (lambda x: jnp.sum(x)[None], r"returns float32\[1\]"),
+        (lambda x: (jnp.sum(x), jnp.max(x)), r"returns float32\[\], float32\[\]"),
+    ],
+)
+def test_a_gradient_is_that_of_a_scalar(fun: Any, kinds: str) -> None:
+    """Of cos(x) the entrywise -sin(x) is no gradient, though it looks like one."""
+    with pytest.raises(GradientTypeError, match=f"one floating scalar output, but .*{kinds}; give"):
+        check(fun, X, gradient=lambda x: -jnp.sin(x))
+    assert verdict(lambda x: (jnp.sum(x**2), 3), X, gradient=lambda x: 2 * x) == "right"
+
+
+def test_a_gradient_is_examined_to_the_first_order() -> None:
+    report = check(loss, W, X, gradient=by_both)
+    assert report.order == 1
+    assert "first order, seed 0" in str(report)
+    assert check(loss, W, X).order == 2
+
+
+def test_a_gradient_is_a_function() -> None:
+    message = (
+        r"gradient must be a function of the arguments of loss .* but is float32\[2, 3\] of type "
+    )
+    with pytest.raises(GradientTypeError, match=message):
+        check(loss, W, X, gradient=W)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(GradientTypeError, match=r"of loss .* but is \[1\.0\] of type list; of a"):
+        check(loss, W, X, gradient=[1.0])  # type: ignore[arg-type]  # on purpose
+    assert verdict(loss, W, X, gradient=lambda *_: by_both(W, X), points="given") == "right"
 
 
 def test_a_gradient_of_a_number() -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from funcgrad.verify._plain import plain
+from funcgrad.verify._plain import plain, plainly
 from funcgrad.verify._problem import pose
 from funcgrad.verify._rows import build_rows
 from tests.verify.planting import X, kinds, reverse_off, sine, vjp_rule
@@ -90,3 +90,11 @@ def test_an_error_is_a_finding() -> None:
     findings, _ = examined(vjp_rule(sine, broken))
     assert kinds(findings) == {("error", "wrong")}
     assert "KeyError" in findings[0].message
+
+
+def test_what_jax_cannot_trace_is_not_decided() -> None:
+    problem = pose(lambda x: jnp.sum(x) * float(x[0]), (X,), {}, None)
+    found = plainly(problem, build_rows(problem.leaves, problem.values, [], 0, 2), 0)
+    assert kinds(found.findings) == {("error", "inconclusive")}
+    assert "jax.grad fails too: ConcretizationTypeError" in found.findings[0].message
+    assert (found.kinds, found.remarks) == ([], [])

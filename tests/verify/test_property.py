@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import funcgrad
+from funcgrad._errors import GradientTypeError
 from funcgrad.verify import _property, strategies
 from funcgrad.verify._check import check as real_check
 from funcgrad.verify._findings import Finding, GradientError, Report
@@ -34,6 +35,10 @@ def norm(x: Any) -> Any:
 
 def product(x: Any, y: Any) -> Any:
     return jnp.sum(x) * jnp.sum(y)
+
+
+def anything(*args: Any, **kwargs: Any) -> Any:
+    return args, kwargs
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +97,39 @@ def test_shrinking_ends_when_it_is_told_to(calls: list[Any], shrinks: int) -> No
         i for i, c in enumerate(calls) if _verdict(np.asarray(c.args[0]), "pass") == "wrong"
     )
     assert len(calls) - first - 1 <= shrinks
+
+
+def test_shrinking_keeps_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of another kind, or by another input, lies at simpler arguments."""
+
+    def check(_fun: Any, x: Any, **_: Any) -> Report:
+        size = float(np.max(np.abs(x)))
+        if size == 0:
+            return Report("norm", "right")
+        kind, leaf = ("gradient", "x") if size >= 2 else ("nan", "x") if size >= 1 else ("nan", "y")
+        return Report("norm", "wrong", (Finding(kind, "wrong", f"{kind} by {leaf}", leaf=leaf),))
+
+    monkeypatch.setattr(_property, "check", check)
+    found: dict[str, set[float]] = {}
+    for seed in range(12):
+        report = check_over(norm, X, max_examples=300, seed=seed)
+        x = np.asarray(rebuilt(report.call)["x"])
+        found.setdefault(report.findings[0].message, set()).add(float(np.max(np.abs(x))))
+    assert min(found["gradient by x"]) == 2  # though smaller ones are wrong in another way
+    assert min(found.get("nan by x", {1.0})) == 1
+    assert max(found.get("nan by y", {0.0})) < 1
+
+
+def test_several_strategies_stand_for_as_many_arguments(calls: list[Any]) -> None:
+    check_over(product, X, jnp.ones(2), max_examples=3)
+    assert {(len(c.args), c.args[0].shape, c.args[1].shape) for c in calls} == {(2, (3,), (2,))}
+
+
+@pytest.mark.parametrize("spec", [(X, 50), ((X, X),)])
+def test_strategies_that_do_not_fit_the_function_are_refused(spec: Any) -> None:
+    message = "2 strategies stand for 2 arguments .*, but norm cannot be called with them: too many"
+    with pytest.raises(GradientTypeError, match=message):
+        check_over(norm, *spec)
 
 
 def test_the_same_seed_draws_the_same(calls: list[Any]) -> None:
@@ -170,7 +208,7 @@ ARGUMENTS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
 @pytest.mark.parametrize("form", ARGUMENTS)
 def test_forms_of_arguments(calls: list[Any], form: str) -> None:
     spec, fits = ARGUMENTS[form]
-    check_over(norm, spec, max_examples=3)
+    check_over(anything, spec, max_examples=3)
     assert calls
     assert all(map(fits, calls))
 
@@ -348,12 +386,34 @@ def test_what_has_no_text_is_said() -> None:
     compile(text, "program", "exec")
 
 
-def test_a_function_that_cannot_be_imported_is_said() -> None:
+def test_a_function_that_cannot_be_imported_is_defined() -> None:
     text = reproducer(lambda x: x, (1.0,), options={"order": 1, "gradient": norm})
     assert "# f is the function that was checked: " in text
     assert "test_property.py:" in text
+    assert "\nf = lambda x: x\n" in text
     assert text.endswith("print(funcgrad.check(f, x, order=1, gradient=norm))")
-    compile(text, "program", "exec")
+    assert rebuilt(text)["f"](3) == 3
+
+
+def test_two_functions_without_a_name_are_told_apart() -> None:
+    text = reproducer(lambda x: x * x, (1.0,), options={"gradient": lambda x: 2 * x})
+    assert text.endswith("print(funcgrad.check(f, x, gradient=gradient))")
+    names = rebuilt(text)
+    assert (names["f"](3), names["gradient"](3)) == (9, 6)
+
+
+def test_what_a_function_captures_does_not_meet_the_arguments() -> None:
+    def make(x: float) -> Any:
+        return lambda y: x * y
+
+    names = rebuilt(reproducer(make(2.0), (5.0,), {"x": 7.0}))
+    assert (names["x"], names["f"](10.0)) == (7.0, 20.0)
+
+
+@pytest.mark.parametrize("argument", [jnp.array([1.0, 2.0]), 3.0, [1.0, 2.0], Pair(1.0, 2.0)])
+def test_what_is_no_tuple_is_the_one_argument(argument: Any) -> None:
+    assert reproducer(norm, argument) == reproducer(norm, (argument,))
+    assert reproducer(norm, argument).endswith("print(funcgrad.check(norm, x))")
 
 
 def test_names_of_parameters_that_cannot_be_used_are_replaced() -> None:

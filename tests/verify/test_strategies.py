@@ -448,3 +448,8 @@ def test_without_hypothesis_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delitem(sys.modules, f"funcgrad.verify.{name}", raising=False)
     with pytest.raises(funcgrad.FuncgradError, match=r'pip install "funcgrad\[verify\]"'):
         __import__("funcgrad.verify.strategies")
+
+
+def test_only_what_is_offered_shows() -> None:
+    assert dir(strategies) == sorted(strategies.__all__)
+    assert all(callable(getattr(strategies, name)) for name in strategies.__all__)
