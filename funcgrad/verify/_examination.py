@@ -10,7 +10,7 @@ import numpy as np
 
 from .._errors import FuncgradError
 from .._jaxcompat import primitives as p
-from ._baseline import baseline, kink_findings
+from ._baseline import baseline, kink_findings, solvers
 from ._batch import Row, Runner
 from ._compare import APPROXIMATE, SMALLEST, compare
 from ._customs import culprits, customs
@@ -74,11 +74,17 @@ def examine(problem: Problem, options: Options) -> Examined:
         return _untraced(problem, row, options, traced, failures)
     try:
         examined = _widely(problem, options, closed, traced)
-    except (Unliftable, FuncgradError, TypeError, ValueError, NotImplementedError) as error:
+    except _NOT_WIDE as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        examined = _plainly(problem, row, options, first)
+        examined = _plainly(problem, row, options, first, closed)
     findings = [*failures, *examined.findings, *_uncovered(problem)]
     return examined._replace(findings=_placed(findings, problem, closed))
+
+
+# Among them what JAX raises about a program that it cannot transform in 64 bits.
+_NOT_WIDE = (
+    Unliftable, FuncgradError, TypeError, ValueError, NotImplementedError, AssertionError,
+)  # fmt: skip
 
 
 def _placed(findings: list[Finding], problem: Problem, closed: Any) -> list[Finding]:
@@ -149,10 +155,13 @@ def _untraced(
     return Examined([Finding("note", INCONCLUSIVE, text, point=GIVEN)])
 
 
-def _plainly(problem: Problem, row: Row, options: Options, reason: str) -> Examined:
+def _plainly(
+    problem: Problem, row: Row, options: Options, reason: str, closed: Any = None
+) -> Examined:
     rows = [row, *_second_rows(problem, row, options)]
     findings, kinds, remarks = plainly(problem, [row, rows[-1]], options.seed)
-    if not findings and "traced" not in reason:
+    own = problem.gradient is not None or (closed is not None and customs([closed]).own)
+    if not findings and own and "traced" not in reason:
         findings += variants(problem, rows)
     if kinds:  # otherwise it could not be run
         text = f"examined in the function's own precision only: {reason}"
@@ -195,9 +204,9 @@ def _widely(problem: Problem, options: Options, closed: Any, traced: Traced) -> 
     ).findings()
     lines: list[Estimate] = []
     if GRADIENT in found.received:
-        solver = any(e.primitive is p.linear_solve_p for e in equations(closed))
+        solver = solvers(equations(closed))
         iterates = any(e.primitive is p.while_p for e in equations(closed))
-        doubts, lines = baseline(programs, found, options.seed, by_solver=solver, iterates=iterates)
+        doubts, lines = baseline(programs, found, options.seed, solver=solver, iterates=iterates)
         findings += doubts if not _faults(findings) else []
         findings += kink_findings(lines, strict=options.kinks == "fail")
         if not _faults(findings):

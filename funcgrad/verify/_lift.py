@@ -171,12 +171,14 @@ def _solve(equation: Any, operands: list[Any]) -> list[Any]:
         solve = part(name)
         return None if solve is None else lambda _matvec, right: solve(right)
 
-    return list(
-        lax.custom_linear_solve(
-            part("matvec"), operands[start:], solver("solve"), solver("transpose_solve"),
-            symmetric=False,
-        )
-    )  # fmt: skip
+    def matvec(flat: list[Any]) -> list[Any]:
+        with rounding.plain_operations():  # JAX transposes it; rounding otherwise is not linear
+            return _run(programs.matvec, *consts["matvec"], *flat)
+
+    # What was declared symmetric is so at second order, too, where tangents need not be.
+    symmetric = programs.vecmat is programs.matvec
+    solvers = solver("solve"), solver("transpose_solve")
+    return list(lax.custom_linear_solve(matvec, operands[start:], *solvers, symmetric=symmetric))
 
 
 # --- single operations ----------------------------------------------------------------------------

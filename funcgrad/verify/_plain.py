@@ -76,7 +76,7 @@ def plainly(problem: Problem, rows: Sequence[Row], seed: int) -> Plain:
             findings += [] if findings else found
         again = run(problem, rows[0])
     except Exception as error:
-        return Plain(_broken(problem, error), [], [])
+        return Plain(_broken(problem, rows, error), [], [])
     if not equal(first, again):
         findings.append(unrepeatable(problem, first, again))
     kinds = [line.kind for line in lines]
@@ -87,11 +87,14 @@ def plainly(problem: Problem, rows: Sequence[Row], seed: int) -> Plain:
     )
 
 
-def _broken(problem: Problem, error: Exception) -> list[Finding]:
+def _broken(problem: Problem, rows: Sequence[Row], error: Exception) -> list[Finding]:
     """The finding of a derivative that raises an error.
 
     Where JAX cannot trace the function itself, no derivative rule is to blame.
     """
+    if _has_shapes_of_its_own(problem, rows):
+        text = "the shape of the function's result depends on the numbers, so that nothing near by"
+        return [Finding("note", INCONCLUSIVE, f"{text} compares with it", point=GIVEN)]
     own = problem.gradient is None and isinstance(error, _UNTRACEABLE)
     if not own or _is_traceable(problem):
         return failed(error)
@@ -103,6 +106,18 @@ def _broken(problem: Problem, error: Exception) -> list[Finding]:
     )
     finding = error_finding(what, error)
     return [finding._replace(verdict=INCONCLUSIVE, meaning=hint)]
+
+
+def _has_shapes_of_its_own(problem: Problem, rows: Sequence[Row]) -> bool:
+    """Whether results have other shapes at points close by."""
+    usual = [np.shape(value) for value in problem.values]
+    points = [[jnp.asarray(x) for x in row.xs] for row in rows]
+    moved = [[x + jnp.asarray(1e-2, x.dtype) for x in xs] for xs in points]
+    try:
+        found = [[np.shape(y) for y in problem.function(*xs)] for xs in (*points, *moved)]
+    except Exception:
+        return False
+    return any(shapes != usual for shapes in found)
 
 
 def _is_traceable(problem: Problem) -> bool:

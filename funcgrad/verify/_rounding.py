@@ -79,6 +79,16 @@ def noisy_operations(seed: Any) -> Iterator[None]:
         _NOISE.reset(token)
 
 
+@contextmanager
+def plain_operations() -> Iterator[None]:
+    """While it lasts, operations round once, as they do."""
+    token = _NOISE.set(None)
+    try:
+        yield
+    finally:
+        _NOISE.reset(token)
+
+
 def rerounded(values: list[Any]) -> list[Any]:
     """An operation's results, rounded once more where that is asked for."""
     return values if _NOISE.get() is None else [_noisy(value) for value in values]

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 import numpy as np
 from jax.lax import linalg as lax_linalg
-from jax.scipy import special
+from jax.scipy import special, stats
 
 
 class Defect(NamedTuple):
@@ -54,6 +54,14 @@ def grad_of(function: Callable[..., Any], argument: int = 0) -> Callable[..., An
 def twice(function: Callable[..., Any]) -> Callable[..., Any]:
     """The second derivative of an elementwise function."""
     return grad_of(grad_of(function))
+
+
+TWO, ZERO = jnp.array([2.0]), jnp.array([0.0])
+
+
+def leading(nodes: Any) -> Any:
+    """The leading coefficient of a parabola through four points."""
+    return jnp.polyfit(nodes, jnp.array([1.0, 2.0, 4.0, 3.0]), 2)[0]
 
 
 # --- special functions ----------------------------------------------------------------------------
@@ -133,6 +141,38 @@ SPECIAL = (
         "log(sum(b exp(a))) has the derivative exp(a_i) / sum(b exp(a)) by b_i, exp(-1) here, "
         "whatever b_i. JAX sets a_i to minus infinity where b_i == 0; the derivative becomes zero, "
         "and jumps there. optax.losses.sigmoid_focal_loss inherits it for hard labels",
+    ),
+    Defect(
+        "boxcox by its parameter at 0", special.boxcox, (TWO, ZERO), grad_of(special.boxcox, 1),
+        [0.2402265],
+        "(x^k - 1) / k = log(x) + k log(x)^2 / 2 + ...; its derivative at k = 0 is log(x)^2 / 2. "
+        "JAX takes the branch log(x) there, in which k does not occur, and returns 0",
+    ),
+    Defect(
+        "boxcox1p by its parameter at 0", special.boxcox1p, (TWO - 1, ZERO),
+        grad_of(special.boxcox1p, 1), [0.2402265], "as boxcox",
+    ),
+    Defect(
+        "beta at -1.6", special.beta, (jnp.array([-1.6]), jnp.array([0.8])),
+        grad_of(special.beta), [-1.7669365],
+        "by mpmath; JAX multiplies by the derivative of the gamma function's sign, and returns "
+        "NaN at every a < -1", kind="nan",
+    ),
+    Defect(
+        "truncnorm.logpdf in the tail, by the lower limit", stats.truncnorm.logpdf,
+        (jnp.array([6.2]), jnp.array([6.0]), jnp.array([8.0])), grad_of(stats.truncnorm.logpdf, 1),
+        [6.1584865], "by mpmath; the value is right, the derivative NaN in float32",
+    ),
+    Defect(
+        "gumbel_r.logsf at -12, second derivative", stats.gumbel_r.logsf, (jnp.array([-12.0]),),
+        twice(stats.gumbel_r.logsf), [0.0],
+        "exp(-exp(12)) is 0 to 70,000 digits; JAX computes 0 * inf", kind="second",
+    ),
+    Defect(
+        "polyfit with a node at 0, by the node", leading, (jnp.array([0.0, 1.0, 2.0, 3.0]),),
+        grad_of(leading), [-0.725, 0.475, 0.225, 0.025],
+        "by central differences of NumPy's polyfit. JAX builds the powers of 0 by a power function "
+        "whose derivative at 0 is NaN", kind="nan",
     ),
     Defect(
         "gammainc by its parameter at 1e5", special.gammainc,

@@ -122,10 +122,10 @@ def test_the_numerical_derivative_has_the_last_word_on_a_staircase() -> None:
 
 def test_the_baseline_is_silent_on_a_right_gradient_and_not_on_a_wrong_one() -> None:
     right, wrong = parts(reverse_off(1.0), X), parts(reverse_off(1.25), X)
-    findings, lines = baseline(right.programs, right.found, 0, by_solver=False)
+    findings, lines = baseline(right.programs, right.found, 0)
     assert not findings
     assert {line.kind for line in lines} == {"smooth"}
-    (finding,), _ = baseline(wrong.programs, wrong.found, 0, by_solver=False)
+    (finding,), _ = baseline(wrong.programs, wrong.found, 0)
     assert (finding.kind, finding.verdict, finding.index) == ("gradient", "wrong", None)
 
 
@@ -138,7 +138,7 @@ def test_where_the_reference_is_off_itself(factor: float, by_solver: bool, expec
     taken = parts(sine, X)
     off = {part: [factor * a for a in arrays] for part, arrays in taken.found.expected.items()}
     found = taken.found._replace(expected=off, received=off)
-    (finding,), _ = baseline(taken.programs, found, 0, by_solver=by_solver)
+    (finding,), _ = baseline(taken.programs, found, 0, solver="general" if by_solver else "")
     assert finding.verdict == expected
 
 
@@ -148,7 +148,7 @@ def test_where_the_reference_is_off_itself(factor: float, by_solver: bool, expec
 )
 def test_kinks_of_the_given_point(fun: Any, words: str) -> None:
     taken = parts(fun, CORNER, order=1)
-    _, lines = baseline(taken.programs, taken.found, 0, by_solver=False)
+    _, lines = baseline(taken.programs, taken.found, 0)
     for strict, verdict in ((False, "kink"), (True, "wrong")):
         (finding,) = kink_findings(lines, strict=strict)
         assert finding.verdict == verdict
@@ -158,9 +158,7 @@ def test_kinks_of_the_given_point(fun: Any, words: str) -> None:
 
 def test_a_smooth_point_is_no_kink() -> None:
     taken = parts(sine, X, order=1)
-    assert not kink_findings(
-        baseline(taken.programs, taken.found, 0, by_solver=False)[1], strict=True
-    )
+    assert not kink_findings(baseline(taken.programs, taken.found, 0)[1], strict=True)
 
 
 def test_numbers_are_python_s() -> None:
