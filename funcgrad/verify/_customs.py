@@ -23,11 +23,14 @@ class Customs(NamedTuple):
         own: whether there are any that are not JAX's.
         approximate: whether JAX's rules stand for special functions, whose bodies approximate them.
         loops: whether a rule stands for a loop, whose body may converge only where it is meant to.
+        samples: whether samples of the gamma distribution are drawn, whose derivative by the shape
+            is that of the quantile, and not of the sampler, which accepts or rejects.
     """
 
     own: bool = False
     approximate: bool = False
     loops: bool = False
+    samples: bool = False
 
 
 _APPROXIMATION = 15  # equations; the bodies of relu and logaddexp are shorter
@@ -36,7 +39,8 @@ _JAX = str(Path(jax.__file__).parent)
 
 def customs(programs: Sequence[Any]) -> Customs:
     """What is known about the custom rules that programs call."""
-    found = Customs()
+    samples = any(e.primitive is p.random_gamma_p for c in programs for e in equations(c))
+    found = Customs(approximate=samples, samples=samples)
     for equation in _calls(programs):
         inside = [e for body in inner_programs(equation) for e in equations(body)]
         loops = any(e.primitive in (p.while_p, p.scan_p) for e in inside)

@@ -207,10 +207,15 @@ def _widely(problem: Problem, options: Options, closed: Any, traced: Traced) -> 
         solver = solvers(equations(closed))
         iterates = any(e.primitive is p.while_p for e in equations(closed))
         doubts, lines = baseline(programs, found, options.seed, solver=solver, iterates=iterates)
-        findings += doubts if not _faults(findings) else []
-        findings += kink_findings(lines, strict=options.kinks == "fail")
+        if rules.samples:
+            findings.append(Finding("note", RIGHT, _SAMPLES, point=GIVEN))
+        else:
+            findings += doubts if not _faults(findings) else []
+            findings += kink_findings(lines, strict=options.kinks == "fail")
         if not _faults(findings):
-            findings += native(problem, found, rules.own)
+            eager = native(problem, found, rules.own)
+            # The sampler draws other bits, and so another sample, in 64 bits.
+            findings += [f for f in eager if not (rules.samples and f.kind == "precision")]
         if not _faults(findings) and rules.own:
             known = [r for r, k in zip(rows, found.known, strict=True) if k]
             findings += variants(problem, known)
@@ -233,6 +238,12 @@ _WITNESSES = (
     "the primal body in 64 bits, differentiated by funcgrad's engine without custom rules",
     "numerical derivatives in 64 bits, with error bounds",
     "the same derivative run eagerly, again, and elsewhere",
+)
+
+
+_SAMPLES = (
+    "numerical derivatives say nothing here: the derivative of a gamma sample by its shape is that "
+    "of the quantile (Figurnov et al., 2018), and the sampler itself accepts or rejects"
 )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
+import jax.scipy.special
 import numpy as np
 import pytest
 from jax import lax
@@ -632,3 +635,31 @@ def test_the_worst_comes_first() -> None:
     assert verdicts == sorted(verdicts, key=["wrong", "inconclusive", "kink", "right"].index)
     assert report.seconds > 0
     assert len(report.witnesses) == 3
+
+
+def test_gamma_samples_are_differentiated_by_their_quantile() -> None:
+    key, shape = jax.random.key(0), jnp.array([0.7, 3.0])
+    report = check(lambda a: jax.random.gamma(key, a), shape, order=1)
+    assert report.verdict == "right"
+    assert any("Figurnov" in finding.message for finding in report.findings)
+    assert not any(finding.kind == "precision" for finding in report.findings)
+
+
+def test_a_solver_for_symmetric_matrices_is_right_for_symmetric_changes() -> None:
+    matrix = jnp.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.3], [0.5, 0.3, 1.5]])
+    right = jnp.array([1.0, 2.0, 3.0])
+    solve = partial(jax.scipy.linalg.solve, assume_a="pos")
+    report = check(solve, matrix, right)
+    assert report.verdict == "right"
+    assert any("keep a matrix symmetric" in finding.message for finding in report.findings)
+
+
+def test_shapes_that_depend_on_values_are_no_fault() -> None:
+    report = check(jnp.trim_zeros, jnp.array([0.0, 1.0, 2.0]))
+    assert report.verdict == "inconclusive"
+    assert "shape" in report.findings[0].message
+
+
+def test_nothing_of_an_infinite_derivative_is_no_fault() -> None:
+    report = check(jax.scipy.special.entr, jnp.array([0.0, 0.5]))
+    assert report.ok
