@@ -17,8 +17,10 @@ from typing import NamedTuple, NoReturn
 
 from funcgrad import __version__
 from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
+from funcgrad.audit import options as audit_options
 from funcgrad.checking import options as checking_options
 from funcgrad.listing import options as listing_options
+from funcgrad.search import options as search_options
 from funcgrad.show import options as show_options
 from funcgrad.train import options as train_options
 
@@ -66,6 +68,18 @@ COMMANDS = (
         "say whether the derivatives of a function are right",
         checking_options.add_arguments,
         "funcgrad.checking.command:run",
+    ),
+    Command(
+        "audit",
+        "measure how accurate JAX's derivatives and ours are, primitive by primitive",
+        audit_options.add_arguments,
+        "funcgrad.audit.command:run",
+    ),
+    Command(
+        "fuzz",
+        "search random programs for derivatives about which independent oracles disagree",
+        search_options.add_arguments,
+        "funcgrad.search.command:run",
     ),
     Command(
         "rules",

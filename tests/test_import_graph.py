@@ -15,11 +15,12 @@ PACKAGE = "funcgrad"
 
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
-    "_lazy",
+    "_lazy", "_workers",
     "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
     "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
     "_pullback", "_transform", "_jacobian", "_extend", "_steps", "_descent", "_target", "_graph",
-    "_diagnosis", "models", "verify", "train", "bench", "listing", "show", "checking", "cli",
+    "_diagnosis", "models", "verify", "search", "train", "bench", "listing", "show", "checking",
+    "audit", "cli",
     "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
@@ -29,6 +30,9 @@ DYNAMIC = {
     "funcgrad._jaxcompat": "a module that one supported line of JAX lacks",
     "funcgrad._jaxprimitives": "likewise",
     "funcgrad._target": "the module that the user names on the command line",
+    "funcgrad._workers": "the function that a process works with, once its environment is set",
+    "funcgrad.audit._worker": "the module that the user names by --import",
+    "funcgrad.search._worker": "the function that the user names by --setup",
     "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
     "funcgrad.train.command": "the reference and the picture need optional packages",

@@ -26,6 +26,8 @@ AROUND = {
     "train",
     "bench",
     "verify",
+    "search",
+    "audit",
     "listing",
     "cli.py",
     "__main__.py",

@@ -57,6 +57,7 @@ VERIFY = {
     "check_optimizer",
     "check_over",
     "check_vjp_rule",
+    "programs",
     "property_check",
     "reproducer",
     "strategies",
@@ -99,7 +100,7 @@ def test_a_name_of_verify_loads_from_its_home(name: str) -> None:
     thing = getattr(verify, name)
     if not isinstance(thing, ModuleType):
         assert thing.__name__ == name
-        assert thing.__module__.startswith("funcgrad.verify._")
+        assert thing.__module__.startswith(("funcgrad.verify._", "funcgrad.search._"))
 
 
 def test_another_name_is_no_attribute() -> None:

@@ -1,7 +1,8 @@
 """Trust: is a gradient right?
 
 Names load on first use, as those of the package do: importing this costs nothing, does not import
-JAX, and only what needs Hypothesis (`check_over`, `property_check`, `strategies`) asks for it.
+JAX, and only what needs Hypothesis (`check_over`, `property_check`, `strategies`, `programs`) asks
+for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ..search._strategy import programs as programs
     from . import strategies as strategies
     from ._check import assert_gradients as assert_gradients
     from ._check import check as check
@@ -33,6 +35,7 @@ _HOMES = {
     "check_optimizer": "_optimizer",
     "check_over": "_property",
     "check_vjp_rule": "_rule",
+    "programs": ".search._strategy",
     "property_check": "_property",
     "reproducer": "_reproducer",
     "strategies": "strategies",

@@ -1,0 +1,1 @@
+"""Search: random differentiable JAX programs, and what is done with them."""

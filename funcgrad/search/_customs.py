@@ -1,0 +1,58 @@
+"""The custom derivative rules in a program, against the derivative of what they are rules of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from .._jaxcompat import primitives as p
+from ..verify._lift import Unliftable, lift
+from ..verify._programs import equations, not_offered
+from ._twin import Flat, Values
+from ._verdicts import (
+    BOTH,
+    NAN,
+    NATIVE,
+    WRONG,
+    Disagreement,
+    Margin,
+    described,
+    distances,
+    exceeds,
+    is_nan,
+)
+
+_CUSTOM = (p.custom_jvp_call_p, p.custom_vjp_call_p)
+
+
+def has_rules(flat: Flat) -> bool:
+    """Whether a program has any; the one in 64 bits has none, as what they are rules of runs."""
+    return any(equation.primitive in _CUSTOM for equation in equations(flat.closed))
+
+
+def trace_gradient(flat: Flat) -> Any:
+    """The gradient by the rules, traced in the program's own precision; None without rules."""
+    if not has_rules(flat):
+        return None
+    every = tuple(range(len(flat.leaves)))
+    try:
+        return jax.make_jaxpr(jax.grad(flat.run, every))(*flat.leaves)
+    except Exception as error:
+        if not_offered(error):
+            return None
+        raise
+
+
+def compare_rules(traced: Any, wide: Flat, truth: Values, allowed: Margin) -> Disagreement | None:
+    """The gradient by the rules in 64 bits, against that of the formulas."""
+    try:
+        found = lift(traced)(*wide.leaves)
+    except Unliftable:
+        return None
+    # Constants in the rules are rounded to the program's own precision.
+    limit = [a + 4 / NATIVE * b for a, b in zip(allowed.wide, allowed.native, strict=True)]
+    if not exceeds(distances(found, truth), limit):
+        return None
+    kind = NAN if is_nan(found) and not is_nan(truth) else WRONG
+    return Disagreement(BOTH, kind, "gradient", described(found, truth), truth)

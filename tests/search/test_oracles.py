@@ -1,0 +1,97 @@
+"""The oracles blame whom they should, and are silent about what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from funcgrad import _jaxcompat as compat
+from funcgrad import _registry
+from funcgrad import rules as _rules  # noqa: F401 -- fills the registry
+from funcgrad.search._oracles import Effort, examine
+from funcgrad.search._program import Program
+from tests.rules.rule_faults import changed, planted, with_functions
+from tests.search.small import custom, program
+
+p = compat.primitives
+WIDE = Effort(second=False, compiled=False, mapped=False, zeros=False, native=False)
+
+
+def labels(one: Program, effort: Effort) -> list[tuple[str, str, str]]:
+    return [d.label for d in examine(one, effort).disagreements]
+
+
+def with_fault(primitive: Any, change: Callable[[Any], Any], effort: Effort) -> Any:
+    with planted(changed(_registry.rules()[primitive], 0, change)):
+        return labels(program("exp", "sin"), effort)
+
+
+def test_every_oracle_is_silent_about_a_right_program() -> None:
+    found = examine(program("exp", "sin", custom("jnp.cos(x)")), Effort())
+    assert found.disagreements == []
+    assert found.remarks == []
+    assert found.closed is not None
+
+
+def test_a_wrong_rule_of_ours_is_ours() -> None:
+    assert with_fault(p.sin_p, lambda ct: 1.0001 * ct, WIDE) == [("ours", "wrong", "gradient")]
+
+
+def test_a_nan_of_ours_is_ours() -> None:
+    assert with_fault(p.sin_p, lambda ct: ct * jnp.nan, WIDE) == [("ours", "nan", "gradient")]
+
+
+def test_an_error_of_ours_is_ours() -> None:
+    def fails(_: Any) -> Any:
+        raise ValueError("no")
+
+    assert with_fault(p.sin_p, fails, WIDE) == [("ours", "crash", "gradient")]
+
+
+def test_a_wrong_dtype_is_seen_in_the_programs_own_precision() -> None:
+    def narrow(ct: Any) -> Any:
+        return lax.reduce_precision(ct, 5, 4) if ct.dtype == np.float32 else ct
+
+    effort = WIDE._replace(native=True)
+    expected = [("ours", "wrong", "gradient in its own precision")]
+    assert with_fault(p.exp_p, narrow, effort) == expected
+
+
+def test_a_fault_of_second_order_only() -> None:
+    rule = _registry.rules()[p.sin_p]
+    wrong = with_functions(rule, {0: lambda ct, _y, x: ct * lax.stop_gradient(lax.cos(x))})
+    # What is stopped is stopped only outside of the lift, which goes on through it.
+    with planted(wrong):
+        assert labels(program("exp", "sin"), WIDE) == []
+        found = labels(program("exp", "sin"), WIDE._replace(second=True))
+    assert found == [("ours", "wrong", "second derivative")]
+
+
+@pytest.mark.parametrize("slope", ["1.01 * jnp.cos(x)", "-jnp.cos(x)", "0 * x"])
+def test_a_wrong_rule_of_the_program_is_of_both(slope: str) -> None:
+    one = program(custom(slope))
+    assert labels(one, WIDE) == [("both", "wrong", "gradient")]
+
+
+def test_a_program_that_raises_is_no_end() -> None:
+    broken = custom("x", template="undefined({0})")
+    assert labels(program(broken), WIDE) == [("value", "crash", "value")]
+
+
+def test_a_derivative_that_is_zero_or_of_rounding_alone_is_no_finding() -> None:
+    flat = custom("0 * x", template="({0} - {0}) * 1e3")
+    assert labels(program(flat), Effort()) == []
+    pythagoras = custom("0 * x", template="100 * (jnp.sin({0}) ** 2 + jnp.cos({0}) ** 2)")
+    assert labels(program(pythagoras), Effort()) == []
+
+
+def test_a_program_of_64_bits() -> None:
+    with jax.enable_x64(True):
+        one = program("exp", "sin", dtype="float64")
+        assert labels(one, Effort(compiled=False)) == []
