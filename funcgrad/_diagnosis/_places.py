@@ -57,21 +57,21 @@ def body_frames(closed: Any, equation: Any, caller: Frames) -> Frames:
     file, name = getattr(info, "func_filename", None), getattr(info, "func_name", None)
     if not own or file is None or name is None:
         return own or caller
-    return caller if hidden(file) and _calls_in(equation, file, name) else own
+    return own if not hidden(file) or _calls_user(equation, file, name) else caller
 
 
-def _calls_in(equation: Any, file: str, name: str) -> bool:
-    """Whether, inner first, a library's function comes before any line of the user's.
+def _calls_user(equation: Any, file: str, name: str) -> bool:
+    """Whether a library's function called the user's line, as `lax.map` does, and not the reverse.
 
-    The user's line is then the place of a call, perhaps an earlier one; if the user's line comes
-    first, the library calls the user's function, as `lax.map` does.
+    Inner first, the user's line then comes before the function. A line without the function inside
+    of it is the place of an earlier call; JAX drops the function where it stages a custom rule.
     """
+    met = False
     for frame in equation.source_info.traceback.frames:
-        if not hidden(frame.file_name):
-            return False
+        met = met or not hidden(frame.file_name)
         if frame.file_name == file and frame.function_name.rsplit(".", 1)[-1] == name:
-            return True
-    return True
+            return met
+    return False
 
 
 def chosen(frames: Sequence[Frame]) -> Frame | None:

@@ -119,6 +119,25 @@ def test_a_body_shared_by_two_calls_is_blamed_at_its_own_line() -> None:
     assert finding.source == f"test_diagnose.py:{culprit_line(inspect.unwrap(root))}"
 
 
+def test_a_program_cached_while_a_rule_was_staged_is_blamed_at_the_present_call() -> None:
+    jax.clear_caches()
+
+    @jax.custom_vjp
+    def sine(x: Any) -> Any:
+        return jnp.sin(x)
+
+    sine.defvjp(lambda x: (jnp.sin(x), x), lambda x, ct: (ct * jnp.cos(x),))
+    x = jnp.full(3, 300.0, jnp.float16)
+    _, pullback = jax.vjp(sine, x)  # newer versions of JAX trace the multiplication here
+    pullback(x)
+
+    def overflowing(x: Any) -> Any:
+        return jnp.sum(x * x)  # culprit
+
+    finding = diagnose(overflowing, x).findings[0]
+    assert finding.source == f"test_diagnose.py:{culprit_line(overflowing)}"
+
+
 def test_a_cached_library_program_is_blamed_at_the_present_call() -> None:
     def second(x: Any) -> Any:
         early = jnp.linalg.norm(x + jnp.ones(2))
