@@ -125,7 +125,7 @@ def _disagreement(
     )  # fmt: skip
 
 
-def kink_findings(lines: Sequence[Estimate], *, strict: bool) -> list[Finding]:
+def kink_findings(lines: Sequence[Estimate]) -> list[Finding]:
     """The given point is a kink, if it is; the derivative's two sides are in the estimate."""
     line = next((line for line in lines if line.kind in ("kink", "jump", "edge")), None)
     if line is None:
@@ -135,5 +135,4 @@ def kink_findings(lines: Sequence[Estimate], *, strict: bool) -> list[Finding]:
         "jump": "the function jumps at the given point, along a random direction",
         "edge": "the given point is at the edge of the function's domain",
     }[line.kind]
-    verdict = WRONG if strict else KINK
-    return [Finding("kink", verdict, text, "one-sided differences", GIVEN, estimate=line)]
+    return [Finding("kink", KINK, text, "one-sided differences", GIVEN, estimate=line)]

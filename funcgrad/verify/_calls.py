@@ -13,6 +13,7 @@ from .. import _jaxcompat as compat
 from .._arguments import misfit
 from .._errors import ConfigurationError, GradientTypeError
 from ._hypothesis import st
+from ._problem import is_plain_tuple, name_of
 from .strategies import like
 
 # What `check` takes beside the function and its arguments.
@@ -46,7 +47,7 @@ def calls(spec: Any) -> st.SearchStrategy[Call]:
         return spec.map(_call_of)
     if isinstance(spec, dict) and any(isinstance(v, st.SearchStrategy) for v in spec.values()):
         return _keywords(spec)
-    if _is_plain_tuple(spec):
+    if is_plain_tuple(spec):
         return st.tuples(*(_argument(item) for item in spec)).map(lambda args: Call(args, {}))
     return _argument(spec).map(lambda value: Call((value,), {}))
 
@@ -56,24 +57,20 @@ def require_fitting(fun: Any, spec: Any) -> None:
 
     How many a strategy for tuples draws is not known before it has drawn.
     """
-    if not _is_plain_tuple(spec):
+    if not is_plain_tuple(spec):
         return
     error = misfit(fun, spec)
     if error is not None:
         shown = ", ".join(f"{item!r:.40}" for item in spec)
         raise GradientTypeError(
             f"{len(spec)} strategies stand for {len(spec)} arguments ({shown}), but "
-            f"{getattr(fun, '__name__', type(fun).__name__)} cannot be called with them: {error}; "
+            f"{name_of(fun)} cannot be called with them: {error}; "
             "give one strategy for each argument, and options by name, as max_examples=50"
         )
 
 
-def _is_plain_tuple(value: Any) -> bool:
-    return isinstance(value, tuple) and not hasattr(value, "_fields")
-
-
 def _call_of(drawn: Any) -> Call:
-    return Call(drawn if _is_plain_tuple(drawn) else (drawn,), {})
+    return Call(drawn if is_plain_tuple(drawn) else (drawn,), {})
 
 
 def _keywords(spec: dict[Any, Any]) -> st.SearchStrategy[Call]:

@@ -7,6 +7,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -124,10 +125,8 @@ def _with_given_defaults(node: Any, fun: FunctionType) -> bool:
     """Put the defaults' values in the place of the expressions that they were; False if one has no
     text. Decorators go: the function is what stands below them."""
     node.decorator_list = []
-    values = [*(fun.__defaults__ or ())]
-    named = fun.__kwdefaults__ or {}
-    texts = [literal(value) for value in values]
-    keywords = {name: literal(value) for name, value in named.items()}
+    texts = [literal(value) for value in fun.__defaults__ or ()]
+    keywords = {name: literal(value) for name, value in (fun.__kwdefaults__ or {}).items()}
     if None in texts or None in keywords.values():
         return False
     node.args.defaults = [_expression(text) for text in texts]
@@ -149,19 +148,27 @@ def _expression(text: str | None) -> ast.expr:
 def _needed(node: Any, fun: FunctionType) -> Iterator[tuple[str, Any]]:
     """The names from outside that a function uses, each with its value."""
     names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-    cells = dict(zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True))
+    captured = _captured(fun)
     for name in dict.fromkeys(names):
-        if name in cells:
-            try:
-                yield name, cells[name].cell_contents
-            except ValueError:  # not bound yet
-                continue
+        if name in captured:
+            yield name, captured[name]
         elif name in fun.__globals__ and name not in _own(fun):
             yield name, fun.__globals__[name]
 
 
 def _own(fun: FunctionType) -> tuple[str, ...]:
-    return (*fun.__code__.co_varnames, *fun.__code__.co_cellvars)
+    """The names that are not global ones."""
+    code = fun.__code__
+    return (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
+
+
+def _captured(fun: Any) -> dict[str, Any]:
+    """What a function has from the functions around it, but for names that are not bound yet."""
+    found = {}
+    for name, cell in zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True):
+        with suppress(ValueError):  # an empty cell
+            found[name] = cell.cell_contents
+    return found
 
 
 def _assigned(name: str, value: Any, within: tuple[Any, ...]) -> _Body:
@@ -205,15 +212,10 @@ def _place(fun: Any) -> str:
 def _captured_words(fun: Any) -> str:
     """What a function captures, in words: ``k = 3.0, model (a Model)``."""
     inner = inspect.unwrap(fun)
-    code = getattr(inner, "__code__", None)
-    if code is None or not inner.__closure__:
+    if not hasattr(inner, "__code__"):
         return ""
     words = []
-    for name, cell in zip(code.co_freevars, inner.__closure__, strict=True):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # not bound yet
-            continue
+    for name, value in _captured(inner).items():
         text = literal(value)
         short = text is not None and len(text) <= 60
         words.append(f"{name} = {text}" if short else f"{name} ({_described(value)})")

@@ -84,8 +84,8 @@ def check(
 
 def _report(problem: Problem, options: Options) -> Report:
     with np.errstate(all="ignore"):  # what overflows at a point of ours is no news to the user
-        # The gradient at a kink is judged in one way; whether a kink may be is asked at the end.
-        found = examine(problem, options._replace(kinks="pass"))
+        found = examine(problem, options)
+    # The gradient at a kink is judged in one way; whether a kink may be is asked at the end.
     if options.kinks == "fail":
         found = found._replace(findings=[_strictly(finding) for finding in found.findings])
     leaves = [

@@ -14,7 +14,6 @@ from ._baseline import baseline, kink_findings, solvers
 from ._batch import Row, Runner
 from ._compare import APPROXIMATE, SMALLEST, compare
 from ._customs import culprits, customs
-from ._differences import Estimate
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding
 from ._judge import GIVEN, Judge, Programs
 from ._lift import Unliftable
@@ -160,8 +159,9 @@ def _plainly(
 ) -> Examined:
     rows = [row, *_second_rows(problem, row, options)]
     findings, kinds, remarks = plainly(problem, [row, rows[-1]], options.seed)
-    own = problem.gradient is not None or (closed is not None and customs([closed]).own)
-    if not findings and own and "traced" not in reason:
+    # Variants trace the derivative, which only a function with a program allows.
+    own = closed is not None and (problem.gradient is not None or customs([closed]).own)
+    if not findings and own:
         findings += variants(problem, rows)
     if kinds:  # otherwise it could not be run
         text = f"examined in the function's own precision only: {reason}"
@@ -199,19 +199,18 @@ def _widely(problem: Problem, options: Options, closed: Any, traced: Traced) -> 
     floors = [_smallest(leaf.dtype) for leaf in problem.leaves]
     relative = options.rtol or (APPROXIMATE if rules.approximate else SMALLEST)
     found = compare(programs.reference, programs.tested, rows, relative, floors)
-    findings = Judge(
-        problem, programs, found, strict=options.kinks == "fail", customs=rules
-    ).findings()
-    lines: list[Estimate] = []
+    findings = Judge(problem, programs, found, rules).findings()
     if GRADIENT in found.received:
-        solver = solvers(equations(closed))
-        iterates = any(e.primitive is p.while_p for e in equations(closed))
-        doubts, lines = baseline(programs, found, options.seed, solver=solver, iterates=iterates)
         if rules.samples:
             findings.append(Finding("note", RIGHT, _SAMPLES, point=GIVEN))
         else:
+            solver = solvers(equations(closed))
+            iterates = any(e.primitive is p.while_p for e in equations(closed))
+            doubts, lines = baseline(
+                programs, found, options.seed, solver=solver, iterates=iterates
+            )
             findings += doubts if not _faults(findings) else []
-            findings += kink_findings(lines, strict=options.kinks == "fail")
+            findings += kink_findings(lines)
         if not _faults(findings):
             eager = native(problem, found, rules.own)
             # The sampler draws other bits, and so another sample, in 64 bits.

@@ -56,16 +56,10 @@ class Judge:
     """Goes through the differences of a comparison."""
 
     def __init__(
-        self,
-        problem: Problem,
-        programs: Programs,
-        found: Comparison,
-        *,
-        strict: bool,
-        customs: Customs,
+        self, problem: Problem, programs: Programs, found: Comparison, customs: Customs
     ) -> None:
         self.problem, self.programs, self.found = problem, programs, found
-        self._strict, self._customs = strict, customs
+        self._customs = customs
         self._is_rerounded = self._is_refuted = False
 
     def findings(self) -> list[Finding]:
@@ -146,8 +140,6 @@ class Judge:
 
     def _is_accepted(self, place: Place, line: Estimate) -> bool:
         """Whether the element is a possible one at a kink."""
-        if self._strict:
-            return False
         if place.part != GRADIENT:
             return True
         gradient = [r[place.row] for r in self.found.received[GRADIENT]]

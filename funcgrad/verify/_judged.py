@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ._calls import Call, fingerprint
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding, Report
+from ._judge import GIVEN
 from ._problem import name_of
 from ._reproducer import reproducer
 
@@ -24,7 +25,7 @@ def failure(fun: Any, worst: Call, judged: list[Judged], options: dict[str, Any]
     drawn = 1 + next(i for i, j in enumerate(judged) if j.report.verdict == WRONG)
     words = f"the simplest found, from drawn example {drawn} in {len(judged) - drawn} more checks"
     text = reproducer(fun, worst.args, worst.kwargs, shown(options))
-    first, *rest = report.points or ("the given point",)
+    first, *rest = report.points or (GIVEN,)
     return replace(report, points=(f"{first}: {words}", *rest), call=text)
 
 

@@ -11,6 +11,7 @@ import optax
 
 from .. import _jaxcompat as compat
 from .._trees import is_float_leaf, leaf_paths
+from ._judge import first_index
 from ._rounding import epsilon
 
 # Compiled and eager code round apart; 1 - 0.999**t, as Adam has it, makes a thousand times as much.
@@ -106,7 +107,7 @@ def difference(expected: Any, received: Any, root: str, rounding: float = ROUNDI
             off = ~((np.abs(wide - other) <= allowed) | (wide == other))
         off &= ~(np.isnan(wide) & np.isnan(other))
         if off.any():
-            index = tuple(int(i) for i in np.argwhere(off)[0])
+            index = first_index(off)
             return Apart(name, index, wide[index].item(), other[index].item(), allowed)
     return None
 

@@ -52,12 +52,6 @@ class Plain(NamedTuple):
     remarks: list[Finding]
 
 
-def plain(problem: Problem, rows: Sequence[Row], seed: int) -> tuple[list[Finding], list[str]]:
-    """The findings and kinds of `plainly`, without its remarks."""
-    found = plainly(problem, rows, seed)
-    return found.findings, found.kinds
-
-
 def plainly(problem: Problem, rows: Sequence[Row], seed: int) -> Plain:
     """Examine the gradient, to the first order.
 

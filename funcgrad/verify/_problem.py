@@ -113,6 +113,11 @@ def name_of(fun: Any) -> str:
     return str(getattr(fun, "__name__", type(fun).__name__))
 
 
+def is_plain_tuple(value: Any) -> bool:
+    """Whether a tuple stands for several arguments; one with named fields is one argument."""
+    return isinstance(value, tuple) and not hasattr(value, "_fields")
+
+
 def _restrict(problem: Problem, covered: Sequence[int]) -> Problem:
     """The problem with only some of its leaves, where a gradient covers only those."""
     if len(covered) == len(problem.leaves):

@@ -11,6 +11,7 @@ import jax
 from .._arguments import argument_names
 from ._captured import Written, written
 from ._literals import classes, literal
+from ._problem import is_plain_tuple
 
 _IMPORTS = {  # what a literal may name, in the order of their imports
     "base64.": "import base64",
@@ -52,7 +53,7 @@ def reproducer(
     x = jnp.array([0.5, 0.0], 'float32')
     print(funcgrad.check(tanh, x, order=1))
     """
-    given = args if isinstance(args, tuple) and not hasattr(args, "_fields") else (args,)
+    given = args if is_plain_tuple(args) else (args,)
     function = written(fun)
     named = dict(zip(_names(fun, given, function.name), given, strict=True))
     keywords = dict(kwargs or {})

@@ -14,6 +14,7 @@ from funcgrad.verify._compare import SMALLEST, Comparison, compare
 from funcgrad.verify._customs import Customs
 from funcgrad.verify._findings import Finding
 from funcgrad.verify._judge import Judge, Programs
+from funcgrad.verify._plain import Plain, plainly
 from funcgrad.verify._points import Point
 from funcgrad.verify._problem import Problem, pose
 from funcgrad.verify._programs import (
@@ -86,11 +87,9 @@ class Parts(NamedTuple):
     programs: Programs
     found: Comparison
 
-    def findings(self, *, strict: bool = False, own: bool = True) -> list[Finding]:
+    def findings(self, *, own: bool = True) -> list[Finding]:
         """The judge's."""
-        judge = Judge(
-            self.problem, self.programs, self.found, strict=strict, customs=Customs(own=own)
-        )
+        judge = Judge(self.problem, self.programs, self.found, Customs(own=own))
         return judge.findings()
 
 
@@ -104,10 +103,9 @@ def parts(
 ) -> Parts:
     """Take a check apart."""
     problem = pose(fun, args, {}, gradient)
-    values = problem.function(*problem.leaves)
     count = 2 + len(points)
-    rows = build_rows(problem.leaves, values, points, 0, count)[:2]
-    rows += build_rows(problem.leaves, values, points, 0, 40)[-len(points) or 40 :]
+    rows = build_rows(problem.leaves, problem.values, points, 0, count)[:2]
+    rows += build_rows(problem.leaves, problem.values, points, 0, 40)[-len(points) or 40 :]
     closed = trace_value(problem)
     traced = trace_derivatives(problem, [jnp.asarray(c) for c in rows[0].cs], order)
     sides = (value_only(closed), reference(closed, order), tested(traced))
@@ -115,6 +113,12 @@ def parts(
     floors = [0.0] * len(problem.leaves)
     found = compare(programs.reference, programs.tested, rows, smallest, floors)
     return Parts(problem, closed, traced, rows, programs, found)
+
+
+def examined(fun: Callable[..., Any], x: Any = X, gradient: Any = None) -> Plain:
+    """What is found in a function's own precision, at the point and under another cotangent."""
+    problem = pose(fun, (x,), {}, gradient)
+    return plainly(problem, build_rows(problem.leaves, problem.values, [], 0, 2), 0)
 
 
 def kinds(findings: Any) -> set[tuple[str, str]]:

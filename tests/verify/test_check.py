@@ -261,6 +261,7 @@ def test_an_impossible_slope_at_a_kink_is_wrong() -> None:
         )
 
     assert verdict(rule(0.5), CORNER) == "kink"
+    assert verdict(rule(0.5), CORNER, kinks="fail") == "wrong"
     assert verdict(rule(3.0), CORNER) == "wrong"
     strict = check(rule(3.0), CORNER, kinks="fail").findings
     assert {("kink", "wrong"), ("gradient", "wrong")} <= kinds(strict)
@@ -277,6 +278,7 @@ def test_other_points_without_a_derivative(fun: Any, words: str) -> None:
     report = check(fun, CORNER, order=1)
     assert report.verdict == "kink"
     assert any(words in finding.message for finding in report.findings)
+    assert verdict(fun, CORNER, order=1, kinks="fail") == "wrong"
 
 
 # --- inconclusive ---------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from funcgrad.verify._programs import VALUE, trace_value, value_only
 
 def runner(fun: Any, *xs: Any) -> tuple[Runner, Row]:
     problem = pose(fun, xs, {}, None)
-    values = problem.function(*problem.leaves)
-    row = Row([np.asarray(x) for x in xs], [np.ones(v.shape) for v in values], list(xs), "here")
+    row = Row(
+        [np.asarray(x) for x in xs], [np.ones(v.shape) for v in problem.values], list(xs), "here"
+    )
     return Runner(value_only(trace_value(problem)), row, 10), row
 
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from funcgrad.verify._native import Native
-from funcgrad.verify._plain import plainly
 from funcgrad.verify._problem import pose
 from funcgrad.verify._resolution import Line, resolution
-from funcgrad.verify._rows import build_rows
-from tests.verify.planting import X, reverse_off
-
-
-def examined(fun: Any, x: Any) -> Any:
-    problem = pose(fun, (x,), {}, None)
-    return plainly(problem, build_rows(problem.leaves, problem.values, [], 0, 2), 0)
+from tests.verify.planting import X, examined, reverse_off
 
 
 @pytest.mark.parametrize(("size", "how"), [(3, "entry by entry"), (64, "by 6 random projections")])

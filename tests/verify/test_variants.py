@@ -17,7 +17,7 @@ from tests.verify.planting import X, kinds, reverse_off, sine, vjp_rule
 
 def found(fun: Any, gradient: Any = None) -> Any:
     problem = pose(fun, (X,), {}, gradient)
-    rows = build_rows(problem.leaves, problem.function(*problem.leaves), [], 0, 2)
+    rows = build_rows(problem.leaves, problem.values, [], 0, 2)
     near = rows[1]._replace(xs=[np.asarray(X) * np.float32(1.0625)], point="near")
     return variants(problem, [*rows, near])
 
