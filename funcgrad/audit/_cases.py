@@ -49,6 +49,11 @@ class Example(NamedTuple):
         return max(self.case.shapes, key=lambda shapes: sum(map(math.prod, shapes)))
 
     @property
+    def shapes_text(self) -> str:
+        """Them in words."""
+        return ", ".join("x".join(map(str, shape)) or "scalar" for shape in self.shapes)
+
+    @property
     def has_numbers(self) -> bool:
         """Whether the value at one point says something about that at the next."""
         return not self.case.note.startswith("no numbers")

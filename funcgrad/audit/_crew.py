@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from .. import _workers as workers
 from .._errors import ConfigurationError
-from ._records import COLUMNS, Cell, Row
+from ._records import Row, same_cells
 from ._worker import Failed, Introduction, Job, Order, Ready, Setting, State
 
 START_LIMIT = 300.0  # seconds in which a worker must be ready; accelerators are slow to start
@@ -129,13 +129,8 @@ def environment(device: str) -> dict[str, str]:
 
 def lost_row(job: Job, dtype: str, status: str, message: str) -> Row:
     """The row of a case of which nothing could be measured."""
-    cells = tuple(
-        Cell(engine, column, status, message=message)
-        for engine, columns in COLUMNS.items()
-        for column in columns
-    )
     offer = job.offer
     return Row(
         offer.primitive, offer.family, offer.topic, offer.case, dtype, offer.note, offer.shapes,
-        "", cells,
+        "", same_cells(status, message),
     )  # fmt: skip

@@ -8,36 +8,35 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from .. import _jaxcompat as compat
-from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
+from ..verify._programs import equations
 from ..verify._rounding import epsilon as rounding_unit
+from ..verify._rounding import wide as wide_dtype
 from ._cases import Example
 from ._judge import EPSILON, Reference, Verdict, judge, largest, most_digits
 from ._points import Point, draw, draw_arguments, shown
 from ._quantities import Refused, first_line, measured, program
 from ._records import (
-    COLUMNS,
     FORWARD,
     FORWARD_REVERSE,
     JAX,
     OURS,
+    PAIRS,
     REVERSE,
     REVERSE_TWICE,
     VALUE,
     Cell,
     Row,
+    same_cells,
 )
-from ._reference import Columns, Witness, Witnesses, agrees
+from ._reference import NOTHING, Columns, Witness, Witnesses, agrees
 
 ENOUGH = 0.01  # differences serve as a reference if their bound is below this share of a rounding
 _OTHER = {OURS: JAX, JAX: OURS}
 _NAMES = {OURS: "our", JAX: "JAX's"}
 
-NOTHING = Witnesses({}, {}, {}, frozenset())
 # Rules of decompositions: their vectors are determined up to a sign, or a phase.
 FREE_SIGNS = frozenset({"decompositions", "eigenvectors", "spectra"})
 
@@ -71,7 +70,7 @@ def measure(
     try:
         point = _point(example, dtype, task.seed)
     except Exception as error:  # JAX refuses the dtype
-        cells = _all("unsupported", first_line(error))
+        cells = same_cells("unsupported", first_line(error))
         return _row(task, "", cells, time.perf_counter() - start)
     results: dict[str, Columns | tuple[str, str]] = {}
     for engine in (JAX, OURS):
@@ -124,15 +123,10 @@ def _point(example: Example, dtype: str, seed: int) -> Point:
 
 def _row(task: Task, point: str, cells: tuple[Cell, ...], seconds: float) -> Row:
     example = task.example
-    shapes = ", ".join("x".join(map(str, shape)) or "scalar" for shape in example.shapes)
     return Row(
         example.name, example.rule.family, example.topic, example.number, task.dtype,
-        example.case.note, shapes, point, cells, round(seconds, 3),
+        example.case.note, example.shapes_text, point, cells, round(seconds, 3),
     )  # fmt: skip
-
-
-def _all(status: str, message: str) -> tuple[Cell, ...]:
-    return tuple(Cell(e, c, status, message=message) for e, cs in COLUMNS.items() for c in cs)
 
 
 # --- the cells ------------------------------------------------------------------------------------
@@ -141,16 +135,15 @@ def _all(status: str, message: str) -> tuple[Cell, ...]:
 def _cells(task: Task, results: dict[str, Any], witnesses: Witnesses, epsilon: float) -> list[Cell]:
     cells: dict[tuple[str, str], Cell] = {}
     value = results[JAX][VALUE] if isinstance(results[JAX], dict) else None
-    for engine, columns in COLUMNS.items():
-        for column in columns:
-            found = results[engine]
-            if isinstance(found, tuple):
-                cells[engine, column] = Cell(engine, column, found[0], message=found[1])
-            elif isinstance(found[column], Refused):
-                refused = _blamed(found[column], value)
-                cells[engine, column] = Cell(engine, column, *_refusal(refused))
-            else:
-                cells[engine, column] = _cell(task, engine, column, results, witnesses, epsilon)
+    for engine, column in PAIRS:
+        found = results[engine]
+        if isinstance(found, tuple):
+            cells[engine, column] = Cell(engine, column, found[0], message=found[1])
+        elif isinstance(found[column], Refused):
+            refused = _blamed(found[column], value)
+            cells[engine, column] = Cell(engine, column, refused.status, message=refused.message)
+        else:
+            cells[engine, column] = _cell(task, engine, column, results, witnesses, epsilon)
     key = OURS, FORWARD_REVERSE
     cells[key] = _absolved(cells[key], cells[OURS, REVERSE_TWICE], cells[JAX, FORWARD])
     return [_compared(cell, cells) for cell in cells.values()]
@@ -167,10 +160,6 @@ def _absolved(cell: Cell, twice: Cell, forward: Cell) -> Cell:
 def _blamed(refused: Refused, value: Any) -> Refused:
     """Where JAX has no value, there is nothing that we could differentiate."""
     return value if isinstance(value, Refused) else refused
-
-
-def _refusal(refused: Refused) -> tuple[str, None, str, str]:
-    return refused.status, None, "", refused.message
 
 
 def _cell(
@@ -249,7 +238,7 @@ def _by_engine(leaves: Any, whose: str, proved: bool) -> Reference:
 
 def _is_enough(differences: Reference, epsilon: float) -> bool:
     pairs = zip(differences.leaves, differences.bounds, strict=True)
-    return all(b <= ENOUGH * epsilon * np.abs(x).max(initial=0.0) for x, b in pairs)
+    return all(b <= ENOUGH * epsilon * largest(x) for x, b in pairs)
 
 
 def _compared(cell: Cell, cells: dict[tuple[str, str], Cell]) -> Cell:
@@ -271,28 +260,10 @@ _BAD = frozenset({"poor", "wrong", "raises", "crashed", "timed out"})
 
 def coarsest(function: Any, point: Point, dtype: str) -> float:
     """The rounding unit of the coarsest numbers that a program passes through."""
-    closed = jax.make_jaxpr(function)(*point.arguments)
-    return max([EPSILON[dtype], *_units(closed)])
-
-
-def _units(closed: Any) -> list[float]:
-    found: list[float] = []
-    for equation in jaxprs.open_jaxpr(closed)[0].eqns:
+    found = [EPSILON[dtype]]
+    for equation in equations(jax.make_jaxpr(function)(*point.arguments)):
         if equation.primitive is p.reduce_precision_p:
             found.append(2.0 ** -equation.params["mantissa_bits"])
-        for variable in equation.outvars:
-            kind = getattr(variable.aval, "dtype", None)
-            if (
-                kind is not None
-                and not compat.is_extended(kind)
-                and jnp.issubdtype(kind, jnp.inexact)
-            ):
-                found.append(rounding_unit(kind))
-        for value in equation.params.values():
-            found += [u for program in _programs(value) for u in _units(program)]
-    return found
-
-
-def _programs(value: Any) -> list[Any]:
-    values = value if isinstance(value, list | tuple) else [value]
-    return [v for v in values if hasattr(v, "eqns") or hasattr(v, "jaxpr")]
+        kinds = [v.aval.dtype for v in equation.outvars if hasattr(v.aval, "dtype")]
+        found += [rounding_unit(kind) for kind in kinds if wide_dtype(kind) is not None]
+    return max(found)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from ..verify._lines import wide_point
 from ._cases import Example
 
 Arrays = list[NDArray[Any]]
@@ -82,25 +83,19 @@ def _direction(random: np.random.Generator, shape: tuple[int, ...], dtype: Any) 
     return np.asarray(value).astype(jnp.dtype(dtype))
 
 
-def widened(leaves: Sequence[Any]) -> Arrays:
-    """The same numbers in 64 bits, as NumPy's arrays."""
-    arrays = [np.asarray(leaf) for leaf in leaves]
-    return [a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) for a in arrays]
-
-
 def moved(point: Point, epsilon: float, number: int) -> Point:
     """The point in 64 bits with every number moved by one rounding unit, up or down."""
     random = np.random.default_rng(number)
 
     def move(leaves: Arrays) -> Arrays:
-        return [x * (1 + epsilon * random.choice([-1.0, 1.0], x.shape)) for x in widened(leaves)]
+        return [x * (1 + epsilon * random.choice([-1.0, 1.0], x.shape)) for x in wide_point(leaves)]
 
     return Point(*map(move, point))
 
 
 def wide(point: Point) -> Point:
     """The point in 64 bits."""
-    return Point(*map(widened, point))
+    return Point(*map(wide_point, point))
 
 
 def on(point: Point, device: Any) -> Point:
@@ -112,7 +107,7 @@ def shown(arguments: Arrays, longest: int = 300) -> str:
     """The arguments as text, shortened in the middle if they are many."""
     texts = [
         np.array2string(x, precision=9, separator=", ", threshold=24, max_line_width=10**6)
-        for x in widened(arguments)
+        for x in wide_point(arguments)
     ]
     text = "; ".join(" ".join(t.split()) for t in texts)
     return text if len(text) <= longest else f"{text[: longest - 4]} ..."

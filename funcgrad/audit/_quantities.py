@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from .._errors import FuncgradError, MissingRuleError
 from .._transform import vjp
+from ..verify._lines import wide_point
 from ._cases import Example
-from ._points import Arrays, Point, on, widened
+from ._points import Arrays, Point, on
 from ._records import (
     COLUMNS,
     FORWARD,
@@ -93,15 +94,16 @@ def measured(
         every = quantities(engine)
         parts = {name: every[name] for name in COLUMNS[engine]}
         try:
-            together = _compiled(function, parts, device)(*there)
+            found = together(function, parts, device)(*there)
         except Exception:  # which of them it is, and why, is asked one by one
             return {name: single(engine, name, function, device)(there) for name in parts}
-    return {name: widened(leaves) for name, leaves in together.items()}
+    return {name: wide_point(leaves) for name, leaves in found.items()}
 
 
-def _compiled(
+def together(
     function: Program, parts: dict[str, Quantity], device: Any
 ) -> Callable[..., dict[str, Any]]:
+    """Several quantities of a program as one compiled program."""
     options = QUICKLY if device.platform == "cpu" else None
     return jax.jit(
         lambda *xuv: {name: part(function, *xuv) for name, part in parts.items()},
@@ -113,11 +115,11 @@ def single(
     engine: str, name: str, function: Program, device: Any
 ) -> Callable[[Point], Arrays | Refused]:
     """One column, compiled once, as a function of points on the device."""
-    run = _compiled(function, {name: quantities(engine)[name]}, device)
+    run = together(function, {name: quantities(engine)[name]}, device)
 
     def at(point: Point) -> Arrays | Refused:
         try:
-            return widened(run(*point)[name])
+            return wide_point(run(*point)[name])
         except Exception as error:
             return Refused(_status(engine, name, error), first_line(error))
 

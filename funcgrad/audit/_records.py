@@ -56,6 +56,11 @@ class Cell:
     worse: bool = False
 
 
+def same_cells(status: str, message: str) -> tuple[Cell, ...]:
+    """The cells of a row of which nothing could be measured."""
+    return tuple(Cell(*pair, status, message=message) for pair in PAIRS)
+
+
 @dataclass(frozen=True)
 class Row:
     """One case of one primitive in one dtype.

@@ -12,10 +12,11 @@ import numpy as np
 from .._jaxcompat import primitives
 from .._jaxprs import open_jaxpr
 from ..verify._lift import lift
+from ..verify._lines import wide_point
 from ._cases import Example
-from ._judge import EPSILON, Leaves, Reference
-from ._points import Arrays, Point, moved, on, wide, widened
-from ._quantities import QUICKLY, Program, Refused, program, quantities, single
+from ._judge import EPSILON, Leaves, Reference, largest
+from ._points import Arrays, Point, moved, on, wide
+from ._quantities import QUICKLY, Program, Refused, program, quantities, single, together
 from ._records import (
     FORWARD,
     FORWARD_REVERSE,
@@ -48,6 +49,7 @@ class Witnesses(NamedTuple):
     proved: frozenset[tuple[str, str]]
 
 
+NOTHING = Witnesses({}, {}, {}, frozenset())
 _PROVABLE = frozenset(
     (OURS, column) for column in (REVERSE, FORWARD, REVERSE_TWICE, FORWARD_REVERSE)
 )
@@ -102,7 +104,7 @@ class Witness:
     def at(self, point: Point, dtype: str) -> Witnesses:
         """The witnesses at a point."""
         if not self._example.has_numbers:
-            return Witnesses({}, {}, {}, frozenset())
+            return NOTHING
         here = wide(point)
         with jax.default_device(self._device):
             for native in (False, True):
@@ -136,20 +138,16 @@ class Witness:
     def _engine(self, engine: str, function: Program, digest: str, here: Point) -> Columns:
         run = self._programs.get((digest, engine))
         if run is None:
-            parts = quantities(engine)
-            run = jax.jit(
-                lambda *xuv: {name: part(function, *xuv) for name, part in parts.items()},
-                compiler_options=QUICKLY,
-            )
+            run = together(function, quantities(engine), self._device)
         try:
-            together = run(*on(here, self._device))
+            found = run(*on(here, self._device))
         except Exception:  # one of them is not to be had; each is asked for alone
             self._programs[digest, engine] = _Apart(engine, function, self._device)
             return self._programs[digest, engine](*here)  # type: ignore[no-any-return] # a cache
         self._programs[digest, engine] = run
         return {
-            name: leaves if isinstance(leaves, Refused) else widened(leaves)
-            for name, leaves in together.items()
+            name: leaves if isinstance(leaves, Refused) else wide_point(leaves)
+            for name, leaves in found.items()
         }
 
     def _spreads(
@@ -261,14 +259,11 @@ def _reach(example: Example, here: Point) -> float:
 
 def _reference(joined: Any, errors: Any, like: Arrays, name: str) -> Reference:
     leaves, bounds = apart(joined, like), apart(errors, like)
-    return Reference(leaves, tuple(float(b.max(initial=0.0)) for b in bounds), name)
+    return Reference(leaves, tuple(map(largest, bounds)), name)
 
 
 def _spread(center: Any, others: list[Any]) -> tuple[float, ...]:
-    return tuple(
-        max(float(np.abs(other[i] - leaf).max(initial=0.0)) for other in others)
-        for i, leaf in enumerate(center)
-    )
+    return tuple(max(largest(other[i] - leaf) for other in others) for i, leaf in enumerate(center))
 
 
 def _proved(
@@ -288,6 +283,6 @@ def agrees(leaves: Leaves, reference: Reference) -> bool:
     if not np.isfinite(reference.bounds).all():
         return False
     return all(
-        float(np.abs(a - b).max(initial=0.0)) <= 2 * bound + 1e-12 * float(np.abs(b).max(initial=0))
+        largest(a - b) <= 2 * bound + 1e-12 * largest(b)
         for a, b, bound in zip(leaves, reference.leaves, reference.bounds, strict=True)
     )

@@ -137,10 +137,9 @@ def _load(setting: Setting) -> tuple[Ready, Any]:
 
 
 def _offer(example: Any) -> Offer:
-    shapes = ", ".join("x".join(map(str, shape)) or "scalar" for shape in example.shapes)
     return Offer(
         example.name, example.rule.family, example.topic, example.number, example.dtypes,
-        example.case.note, shapes,
+        example.case.note, example.shapes_text,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from ._operations import BY_NAME
 from ._program import Body, live
 from ._sketch import Sketch, Variable
 
-_MOST_DEPTH = 2
+_MOST_DEPTH = 2  # of bodies within bodies
 _ATTEMPTS = 4
 
 Place = Callable[[Sketch, Operation], bool]

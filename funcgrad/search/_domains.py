@@ -72,10 +72,6 @@ DISTINCT = Domain(
 )
 
 
-def is_spread_and_nonzero(values: Values) -> bool:
-    return is_distinct(values) and bool((np.abs(values) >= 0.1).all())
-
-
 def is_invertible(values: Values) -> bool:
     """Whether every matrix of a stack is far from singular."""
     if not np.isfinite(values).all():

@@ -21,7 +21,6 @@ from ._sketch import LARGEST, SMALLEST, Sketch, Variable, host
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 _NARROW = ("bfloat16", "float16")
 _MOST_INPUTS = 4
-_MOST_DEPTH = 2  # of bodies within bodies
 _FALLBACKS = ("sin", "cos", "shift")  # take every operand, and are not zero at the same points
 
 
@@ -125,20 +124,6 @@ def draw(
         if not any(try_to_place(sketch, BY_NAME[name], operations[1]) for name in _FALLBACKS):
             break
     return finished(sketch)
-
-
-def draw_one(
-    choices: Choices, name: str, dtype: str = "float32", before: int = 0
-) -> Program | None:
-    """A program that ends in an operation, with what it needs; None if it was not placed."""
-    menu = menu_of(None, dtype)
-    for _ in range(40):
-        sketch = Sketch(choices, dtype, False, menu)
-        for _ in range(before):
-            try_to_place(sketch, choices.choice(menu), 100)
-        if try_to_place(sketch, BY_NAME[name], 100):
-            return finished(sketch)
-    return None
 
 
 def try_to_place(sketch: Sketch, operation: Operation, most: int) -> bool:

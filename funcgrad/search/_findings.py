@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import _workers as workers
-from ._names import title
+from ._verdicts import ABORT, HANG, VALUE, title
 
 Label = tuple[str, str, str]
 Key = tuple[Label, tuple[str, ...]]
-_LOST = {workers.DIED: "abort", workers.HUNG: "hang"}
+_LOST = {workers.DIED: ABORT, workers.HUNG: HANG}
 _LOST_TEST = '''"""{title}: {detail}.
 
 Seed {seed}, program {number} of `funcgrad fuzz`, in {dtype}.
@@ -114,11 +114,11 @@ class Ledger:
         kind = _LOST[outcome.kind]
         seed, number = outcome.task.seed, outcome.task.number
         test = _LOST_TEST.format(
-            title=title("value", kind, "value"), detail=outcome.detail, seed=seed, number=number,
+            title=title(VALUE, kind, "value"), detail=outcome.detail, seed=seed, number=number,
             dtype=dtype, source=source,
         )  # fmt: skip
         found = Finding(
-            "value", kind, "value", outcome.detail, (f"program {number}",), source, test, 0, number
+            VALUE, kind, "value", outcome.detail, (f"program {number}",), source, test, 0, number
         )
         is_new = found.key not in self._found
         self._found.setdefault(found.key, found)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from ._choices import Choices
-from ._program import NAMES, Body, Program, Step, leaf_names, live
+from ._program import Body, Program, Step, leaf_names
 from ._sketch import Sketch
 
 KEYS = ("a", "b", "c", "d", "e", "g")
@@ -79,6 +79,3 @@ def _renamed_body(body: Body, names: dict[str, str]) -> Body:
 def _renamed_result(name: str, names: dict[str, str]) -> str:
     bare = name.removesuffix(".real")
     return names.get(bare, bare) + (".real" if name.endswith(".real") else "")
-
-
-__all__ = ["NAMES", "finished", "live", "renamed"]

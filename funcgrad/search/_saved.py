@@ -8,10 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._names import title
 from ._program import WIDE
 from ._second import SYMMETRY
-from ._verdicts import BOTH, JAX, Disagreement
+from ._verdicts import BOTH, JAX, Disagreement, title
 
 _HEAD = '''"""{title}
 

@@ -32,37 +32,39 @@ def shrink(
         A program that fails, well typed, finite, and at a smooth point if the given one was.
     """
     end = time.monotonic() + seconds
-    strict = examine(program, strict=True) is not None
+    values = examine(program, strict=True)
+    strict = values is not None
+    if values is None:
+        values = examine(program, strict=False)
+    if values is None:
+        return program
     changed = True
     while changed and time.monotonic() < end:
         changed = False
         for moves in PASSES:
             while time.monotonic() < end:
-                smaller = _first(program, moves, still_fails, strict, end)
+                smaller = _first(program, moves(program, values), still_fails, strict, end)
                 if smaller is None:
                     break
-                program, changed = smaller, True
+                (program, values), changed = smaller, True
     return program
 
 
 def _first(
     program: Program,
-    moves: Callable[[Program, Admission], Iterator[Program]],
+    candidates: Iterator[Program],
     still_fails: Callable[[Program], bool],
     strict: bool,
     end: float,
-) -> Program | None:
-    """The first candidate of a pass that is smaller, sound, and fails."""
-    values = examine(program, strict)
-    if values is None:
-        return None
-    for candidate in moves(program, values):
+) -> tuple[Program, Admission] | None:
+    """The first candidate that is smaller, sound, and fails; with the values of its variables."""
+    for candidate in candidates:
         if time.monotonic() > end:
             return None
         tidy = tidied(candidate)
-        smaller = size(tidy) < size(program)
-        if smaller and examine(tidy, strict) is not None and still_fails(tidy):
-            return tidy
+        values = examine(tidy, strict) if size(tidy) < size(program) else None
+        if values is not None and still_fails(tidy):
+            return tidy, values
     return None
 
 
@@ -78,11 +80,16 @@ def tidied(program: Program) -> Program:
     steps = tuple(_tidied_step(step) for step in live(program.steps, bare))
     read = set(bare).union(*(step.reads() for step in steps))
     leaves = leaf_names(program.inputs)
-    if set(leaves) != set(NAMES[: len(program.inputs)]):
+    if not _is_flat(program):
         return renamed(dataclasses.replace(program, steps=steps), {name: name for name in leaves})
     kept = {name: leaf for name, leaf in leaves.items() if name in read}
     mapping = dict(zip(kept, NAMES, strict=False))
     return renamed(dataclasses.replace(program, inputs=tuple(kept.values()), steps=steps), mapping)
+
+
+def _is_flat(program: Program) -> bool:
+    """Whether the arguments are arrays side by side."""
+    return set(leaf_names(program.inputs)) == set(NAMES[: len(program.inputs)])
 
 
 def _tidied_step(step: Step) -> Step:
@@ -116,7 +123,7 @@ def one_result(program: Program, values: Admission) -> Iterator[Program]:
 
 def without_a_step(program: Program, values: Admission) -> Iterator[Program]:
     """A step's result replaced by an earlier variable of its type, or by a new input."""
-    known = dict(leaf_names(program.inputs))
+    known = leaf_names(program.inputs)
     for i, step in enumerate(program.steps):
         rest = program.steps[:i] + program.steps[i + 1 :]
         found = [_standing_in(values, name, [*step.operands, *known]) for name in step.results]
@@ -138,10 +145,9 @@ def _standing_in(values: Admission, name: str, others: list[str]) -> str | None:
 def _with_new_inputs(
     program: Program, step: Step, rest: tuple[Step, ...], values: Admission
 ) -> Iterator[Program]:
-    flat_names = NAMES[: len(program.inputs)]
     room = _MOST_INPUTS - len(program.inputs) >= len(step.results)
     real = not any(np.iscomplexobj(values[name]) for name in step.results)
-    if not (room and real and set(leaf_names(program.inputs)) == set(flat_names)):
+    if not (room and real and _is_flat(program)):
         return
     mapping = dict(zip(step.results, NAMES[len(program.inputs) :], strict=False))
     added = [_rounded(values[name], 2) for name in step.results]
@@ -184,9 +190,9 @@ def simpler_bodies(program: Program, _: Admission) -> Iterator[Program]:
 
 def smaller_arrays(program: Program, _: Admission) -> Iterator[Program]:
     """Every axis of some length cut to one or two entries; and axes taken away."""
-    leaves = leaf_names(program.inputs)
-    if set(leaves) != set(NAMES[: len(program.inputs)]):
+    if not _is_flat(program):
         return
+    leaves = leaf_names(program.inputs)
     yield dataclasses.replace(program, inputs=tuple(leaf.ravel()[0] for leaf in leaves.values()))
     for i, leaf in enumerate(program.inputs):
         for smaller in (leaf.ravel()[0], leaf.ravel()[:2]):

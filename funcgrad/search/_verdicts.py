@@ -22,6 +22,35 @@ NATIVE = 32  # the same in a program's own precision, and multiples of its unit
 OTHER = 10  # times as far off as the other one may each be
 
 
+_WHO = {
+    OURS: "funcgrad's",
+    JAX: "JAX's",
+    VALUE: "the",
+    BOTH: "JAX's and funcgrad's",
+    UNDECIDED: "funcgrad's or JAX's",
+}
+_KIND = {
+    WRONG: "is wrong",
+    NAN: "is not finite",
+    CRASH: "raises an error",
+    SHAPE: "has a wrong shape",
+    DTYPE: "has a wrong dtype",
+    UNSTABLE: "varies",
+    ABORT: "ends the process",
+    HANG: "does not end",
+}
+
+
+def title(who: str, kind: str, what: str) -> str:
+    """A disagreement in a line.
+
+    >>> title("ours", "wrong", "second derivative")
+    "funcgrad's second derivative is wrong"
+    """
+    text = f"{_WHO[who]} {what} {_KIND[kind]}"
+    return text if who == OURS else text[0].upper() + text[1:]
+
+
 class Disagreement(NamedTuple):
     """One oracle against the others.
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from .._errors import ConfigurationError
+from ._draw import DTYPES
 from ._operations import FAMILIES
-from .fuzz import DTYPES, Search, fuzz
+from .fuzz import Search, fuzz
 
 FOUND, INTERRUPTED = 1, 130  # exit codes
 _EVERY = 10.0  # seconds between lines, where no terminal shows them in place

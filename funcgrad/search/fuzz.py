@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .. import _workers as workers
 from .._errors import ConfigurationError, GradientValueError
 from ._coverage import Coverage
+from ._draw import DTYPES
 from ._findings import Finding, Ledger
 from ._state import State, environment_line, load_state, save_state
 from ._worker import Report, Task
@@ -19,7 +20,6 @@ from ._worker import Report, Task
 _LIMIT = 180.0  # seconds for a program, shrinking included
 _SAVED_EVERY = 20  # programs
 _USUALLY = 30.0  # seconds of a search
-DTYPES = ("float32", "float64", "bfloat16", "float16")
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
 
 
@@ -99,8 +99,7 @@ def fuzz(
 
     Raises:
         GradientValueError: an option is out of range.
-        ConfigurationError: `out` holds no search to resume, or one of other
-            options.
+        ConfigurationError: `out` holds no search to resume, or one of other options.
 
     It starts processes; call it under ``if __name__ == "__main__"``.
     """
@@ -120,12 +119,7 @@ def fuzz(
         environment={"JAX_PLATFORMS": _PLATFORMS[device]},
     )  # fmt: skip
     with closing(pool):
-        try:
-            for outcome in pool:
-                run.take(outcome)
-        except KeyboardInterrupt:
-            return run.end(interrupted=True)
-    return run.end()
+        return run.follow(pool)
 
 
 class _Run(NamedTuple):
@@ -152,11 +146,24 @@ class _Run(NamedTuple):
             self.state.coverage, self.state.environment, interrupted,
         )  # fmt: skip
 
+    def follow(self, outcomes: Iterable[workers.Outcome | None]) -> Search:
+        """Enter what becomes of the programs, until all are done or the user has enough."""
+        interrupted = False
+        self.save()  # so that there is a search to resume, however soon this one is killed
+        try:
+            for outcome in outcomes:
+                self.take(outcome)
+        except KeyboardInterrupt:
+            interrupted = True
+        self.save()
+        return self.so_far(interrupted=interrupted)
+
     def take(self, outcome: workers.Outcome | None) -> None:
         """Enter what became of a program; None if there is nothing new."""
-        new = outcome is not None and _entered(outcome, self.state, self.ledger)
-        if new or len(self.state.done) % _SAVED_EVERY == 0:
-            self.save()
+        if outcome is not None:
+            new = _entered(outcome, self.state, self.ledger)
+            if new or len(self.state.done) % _SAVED_EVERY == 0:
+                self.save()
         if self.progress is not None:
             self.progress(self.so_far())
 
@@ -166,10 +173,6 @@ class _Run(NamedTuple):
             kept = dataclasses.replace(self.state, seconds=seconds, findings=self.ledger.to_json())
             save_state(self.folder, kept)
             self.ledger.write(self.folder)
-
-    def end(self, *, interrupted: bool = False) -> Search:
-        self.save()
-        return self.so_far(interrupted=interrupted)
 
 
 def _check(

@@ -16,9 +16,10 @@ from hypothesis import settings
 from funcgrad import FuncgradError
 from funcgrad.search._admission import examine
 from funcgrad.search._choices import RandomChoices
-from funcgrad.search._draw import draw_one, draw_program
+from funcgrad.search._draw import draw_program
 from funcgrad.search._operations import FAMILIES
 from funcgrad.search._program import Program, leaf_names
+from tests.search.small import draw_one
 
 
 def programs(count: int, **options: Any) -> list[Program]:

@@ -18,9 +18,9 @@ from funcgrad import rules as _rules  # noqa: F401 -- fills the registry
 from funcgrad._registry import rules
 from funcgrad.search._admission import examine
 from funcgrad.search._choices import RandomChoices
-from funcgrad.search._draw import draw_one
 from funcgrad.search._operations import BY_NAME, FAMILIES, TABLE
 from funcgrad.search._program import Program
+from tests.search.small import draw_one
 
 NAMES = [operation.name for operation in TABLE]
 # Of one precision. What an operation's condition adds to it is in the margins of its domain.

@@ -7,9 +7,10 @@ import pytest
 
 from funcgrad.search._admission import examine
 from funcgrad.search._choices import RandomChoices
-from funcgrad.search._draw import draw_one, draw_program
+from funcgrad.search._draw import draw_program
 from funcgrad.search._program import Program, leaf_names
 from funcgrad.search._shrink import shrink
+from tests.search.small import draw_one
 
 
 def with_operation(name: str, before: int = 5) -> Program:

@@ -74,7 +74,9 @@ def sum_off_threshold(params: Params, *values: Values) -> bool:
 
 
 LOOP = BodyKind(first_given, same, loops=True)
+PAIR_LOOP = BodyKind(given, lambda a, b: [a, b], loops=True)
 BRANCH = BodyKind(last_given, same)
+OTHER_BRANCH = BRANCH._replace(results=lambda *shapes: [shapes[1]])  # of the second operand
 CALL = BodyKind(given, whatever)
 RULED = """
 def with_own_rule(function):
@@ -147,7 +149,7 @@ OPERATIONS = (
         (FREE, FREE),
         threshold,
         sum_off_threshold,
-        bodies=(BRANCH._replace(results=lambda *s: [s[1]]),) * 2,
+        bodies=(OTHER_BRANCH,) * 2,
     ),
     Operation(
         "cond_of_itself",
@@ -172,7 +174,7 @@ OPERATIONS = (
         "lax.switch(jnp.argmax({0}) % 2, [{body0}, {body1}], {1})",
         (real(ranked(1, 1)), FREE),
         apart=lambda _, v, __: bool(v.size == 1 or np.diff(np.sort(v))[-1] > MARGIN),
-        bodies=(BRANCH._replace(results=lambda *s: [s[1]]),) * 2,
+        bodies=(OTHER_BRANCH,) * 2,
     ),
     Operation(
         "scan",
@@ -201,13 +203,8 @@ OPERATIONS = (
         length,
         results=2,
         bodies=(
-            BodyKind(
-                given,
-                lambda a, b: [a, b],
-                "carry, _",
-                "{0}, {1} = carry",
-                "({0}, {1}), None",
-                loops=True,
+            PAIR_LOOP._replace(
+                signature="carry, _", opening="{0}, {1} = carry", closing="({0}, {1}), None"
             ),
         ),
     ),
@@ -246,13 +243,8 @@ OPERATIONS = (
         length,
         results=2,
         bodies=(
-            BodyKind(
-                given,
-                lambda a, b: [a, b],
-                "state",
-                "i, {0}, {1} = state",
-                "(i + 1, {0}, {1})",
-                loops=True,
+            PAIR_LOOP._replace(
+                signature="state", opening="i, {0}, {1} = state", closing="(i + 1, {0}, {1})"
             ),
         ),
         reverse=False,

@@ -61,7 +61,6 @@ def at(name: str, method: str, **more: object) -> Operation:
 
 
 ONE, ROWS = both(ranked(1)), both(ranked(2, 3))
-TAKE_ALONG = "jnp.take_along_axis({0}, jnp.argsort({0}, axis=-1), axis=-1)"
 OPERATIONS = (
     Operation("item", "indexing", "{0}[{i}]", (ONE,), index),
     Operation("dynamic_item", "indexing", "{0}[jnp.array({i})]", (ONE,), index),

@@ -53,7 +53,6 @@ def diagonal(name: str, template: str) -> Operation:
 
 
 STEEP = "jnp.arange(1, {0}.shape[-2] + 1, dtype={0}.dtype)[:, None]"
-TRIANGLE = "jnp.tril({0}) + {number} * EYE"
 SIDE = real(right_side)
 OPERATIONS = (
     diagonal("add_diagonal", "{0} + {number} * EYE"),

@@ -14,7 +14,7 @@ from .._domains import (
     ranked,
     real,
 )
-from .._kinds import Adapter, Domain, Operation, Params, Shape, Values
+from .._kinds import Adapter, Domain, Operation, Params, Shape
 
 
 def axes(choices: Choices, shape: Shape) -> Params:
@@ -25,10 +25,6 @@ def axes(choices: Choices, shape: Shape) -> Params:
 
 def one_axis(choices: Choices, shape: Shape) -> Params:
     return {"axis": str(choices.integer(0, len(shape) - 1))}
-
-
-def _nonzero_norm(values: Values) -> bool:
-    return bool((np.abs(values) > 0.1).all())
 
 
 def reduction(
@@ -46,7 +42,6 @@ OF_SOME_SPREAD = Domain(
     ),
     tuple(Adapter("spread", {"number": n}) for n in ("1.3", "-2.7", "5.3")),
 )
-AXES = "axes=({axis},)"
 OPERATIONS = (
     reduction("sum", "jnp.sum", complex_=True),
     reduction("mean", "jnp.mean", complex_=True),

@@ -29,11 +29,6 @@ def off_limits(params: Params, value: Values) -> bool:
     return inside and all(bool((np.abs(value - end) >= MARGIN).all()) for end in ends)
 
 
-def between_others(_: Params, low: Values, value: Values, high: Values) -> bool:
-    clear = [np.abs(value - low), np.abs(value - high), high - low]
-    return all(bool((gap >= MARGIN).all()) for gap in clear)
-
-
 FREE, BESIDE = real(any_shape), real(broadcasting)
 OPERATIONS = (
     Operation(
