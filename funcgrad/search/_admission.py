@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
+from ._interpreter import staged
 from ._kinds import Operation
 from ._program import Program, leaf_names, program_text, run
 from ._sketch import host
@@ -23,44 +25,48 @@ class _NotSoundError(Exception):
 def examine(program: Program, strict: bool = True) -> Admission | None:
     """The values of the program's variables, or None if it is not sound.
 
-    Loops and nested transforms run in Python, so that the operands of each step in each iteration
-    are seen, but for those inside `vmap`.
+    The operands of each step are seen, in each iteration of a loop and each row of a `vmap`.
 
     Args:
         program: what to run.
         strict: whether points at kinks and ties are refused.
     """
     steps = {step.results[0]: step for step in program.all_steps}
-    values: dict[str, Any] = {**leaf_names(program.inputs)}
+
+    def check(name: str, *operands: Any) -> None:
+        step = steps[name]
+        if not admits(step.operation, step.params, [host(x) for x in operands], strict):
+            raise _NotSoundError
 
     def watch(name: str, operands: list[Any]) -> None:
-        step = steps[name]
-        if not any(isinstance(operand, jax.core.Tracer) for operand in operands):
-            seen = [host(operand) for operand in operands]
-            if not admits(step.operation, step.params, seen, strict):
-                raise _NotSoundError
+        jax.debug.callback(partial(check, name), *operands)
 
     try:
-        with jax.disable_jit():
-            value, locals_ = _run(program, watch)
+        value, *found = _run(program, watch)
     except Exception:
         # Whatever a rewritten program raises, it is no program.
         return None
-    values |= locals_
-    finite = all(bool(np.isfinite(host(v)).all()) for v in locals_.values())
-    sound = np.ndim(value) == 0 and bool(locals_) and finite and bool(np.isfinite(host(value)))
-    return values if sound else None
+    names = [name for step in program.steps for name in step.results]
+    finite = all(bool(np.isfinite(host(v)).all()) for v in (value, *found))
+    sound = np.ndim(value) == 0 and bool(found) and finite
+    return {**leaf_names(program.inputs), **dict(zip(names, found, strict=True))} if sound else None
 
 
-def _run(program: Program, watch: Any) -> tuple[Any, dict[str, Any]]:
-    """The value, and the variables outside of bodies."""
+def _run(program: Program, watch: Any) -> list[Any]:
+    """The value, and the variables outside of bodies, by NumPy."""
     names = [name for step in program.steps for name in step.results]
     source = program_text(program, _WATCH)
     kept = f"    _keep({', '.join(f'{name}={name}' for name in names)})\n    return "
     head, _, tail = source.rpartition("    return ")
     variables: dict[str, Any] = {}
     namespace = run(head + kept + tail, **{_WATCH: watch, "_keep": variables.update})
-    return namespace["f"](*namespace["arguments"]), variables
+    leaves, treedef = jax.tree.flatten(namespace["arguments"])
+
+    def traced(*values: Any) -> list[Any]:
+        value = namespace["f"](*jax.tree.unflatten(treedef, values))
+        return [value, *(variables[name] for name in names)]
+
+    return staged(traced, leaves)(*leaves)
 
 
 def admits(

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from ._twin import Values, product, slope_of
-from ._verdicts import BOTH, JAX, OURS, UNDECIDED, WRONG, Disagreement, described
+from ..verify._lines import inner
+from ._twin import Values, slope_of
+from ._verdicts import (
+    BOTH,
+    JAX,
+    NAN,
+    OURS,
+    UNDECIDED,
+    WRONG,
+    Disagreement,
+    described,
+    is_nan,
+    sizes,
+)
 
 SHARE = 2.0**-36  # by which inputs move to see how well a derivative is conditioned
 SLOPE_SAFETY = 10.0  # times the error bound of a numerical derivative
@@ -22,10 +33,10 @@ def blamed(
     ours, theirs = answers
     apart = [np.conj(np.asarray(a) - np.asarray(b)) for a, b in zip(ours, theirs, strict=True)]
     length = max(float(np.sqrt(sum(np.sum(np.abs(d) ** 2) for d in apart))), 1e-300)
-    size = max([float(np.max(np.abs(np.asarray(x)), initial=0)) for x in leaves] + [1e-3])
-    along = [jnp.asarray(d * (size / length)) for d in apart]
+    size = max([*sizes(leaves), 1e-3])
+    along = [d * (size / length) for d in apart]
     truth = slope_of(function, leaves, along)
-    gaps = [abs(product(answer, along) - truth.value) for answer in answers]
+    gaps = [abs(inner(answer, along) - truth.value) for answer in answers]
     bound = SLOPE_SAFETY * truth.error
     who = UNDECIDED
     if truth.kind == "smooth" and bound < 0.2 * sum(gaps):
@@ -35,6 +46,14 @@ def blamed(
         )
     bad, good = (theirs, ours) if who == JAX else (ours, theirs)
     return Disagreement(who, WRONG, what, described(bad, good), good)
+
+
+def one_not_finite(ours: Values, theirs: Values, what: str) -> Disagreement | None:
+    """A derivative that only one of the two has as a finite number."""
+    if is_nan(ours) == is_nan(theirs):
+        return None
+    who, bad, good = (OURS, ours, theirs) if is_nan(ours) else (JAX, theirs, ours)
+    return Disagreement(who, NAN, what, described(bad, good), good)
 
 
 def weighed(allowed: Sequence[float], along: Values) -> float:

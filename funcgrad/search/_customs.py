@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 
 from .._jaxcompat import primitives as p
 from ..verify._lift import Unliftable, lift
 from ..verify._programs import equations, not_offered
+from ._interpreter import Machine
 from ._twin import Flat, Values
 from ._verdicts import (
     BOTH,
@@ -35,9 +37,8 @@ def trace_gradient(flat: Flat) -> Any:
     """The gradient by the rules, traced in the program's own precision; None without rules."""
     if not has_rules(flat):
         return None
-    every = tuple(range(len(flat.leaves)))
     try:
-        return jax.make_jaxpr(jax.grad(flat.run, every))(*flat.leaves)
+        return jax.make_jaxpr(jax.grad(flat.run, flat.every))(*flat.leaves)
     except Exception as error:
         if not_offered(error):
             return None
@@ -47,9 +48,10 @@ def trace_gradient(flat: Flat) -> Any:
 def compare_rules(traced: Any, wide: Flat, truth: Values, allowed: Margin) -> Disagreement | None:
     """The gradient by the rules in 64 bits, against that of the formulas."""
     try:
-        found = lift(traced)(*wide.leaves)
+        lifted = jax.make_jaxpr(lift(traced))(*wide.leaves)
     except Unliftable:
         return None
+    found = Machine().run(lifted, [np.asarray(leaf) for leaf in wide.leaves])
     # Constants in the rules are rounded to the program's own precision.
     limit = [a + 4 / NATIVE * b for a, b in zip(allowed.wide, allowed.native, strict=True)]
     if not exceeds(distances(found, truth), limit):

@@ -1,17 +1,15 @@
-"""Oracles in a program's own precision, on the device where it runs."""
+"""Oracles in a program's own precision, run by NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .. import _transform as engine
 from ..verify._programs import not_offered
-from ..verify._rounding import epsilon
+from ._interpreter import staged
 from ._twin import Flat, Values
 from ._verdicts import (
     JAX,
@@ -19,8 +17,6 @@ from ._verdicts import (
     NATIVE,
     OTHER,
     OURS,
-    UNSTABLE,
-    VALUE,
     WRONG,
     Disagreement,
     Margin,
@@ -36,32 +32,26 @@ NATIVELY = "gradient in its own precision"
 _MAPPED = 1 + 2.0**-6  # the second row under vmap is the point times this
 
 
-def native(flat: Flat, truth: Values, allowed: Margin | None) -> list[Disagreement]:
-    """The gradients as they are computed, against the one in 64 bits; their types; repetition.
+def native(flat: Flat, truth: Values, allowed: Margin, comparable: bool) -> list[Disagreement]:
+    """The gradients as they are computed, against the one in 64 bits; their types.
 
-    Without `allowed` only types and repetition: of a program that rounds on its way, the one in 64
-    bits is another function.
+    Only the types of a program that rounds on its way: the one in 64 bits is another function.
     """
-    every = tuple(range(len(flat.leaves)))
-    value, again = flat.run(*flat.leaves), flat.run(*flat.leaves)
-    if not np.array_equal(np.asarray(value), np.asarray(again), equal_nan=True):
-        return [Disagreement(VALUE, UNSTABLE, "value", f"{value}, and again {again}")]
     answers: list[Values] = []
-    for who, transform in ((OURS, engine.grad), (JAX, jax.grad))[: 1 if allowed is None else 2]:
+    for who, transform in ((OURS, engine.grad), (JAX, jax.grad))[: 2 if comparable else 1]:
         try:
-            answers.append(list(transform(flat.run, every)(*flat.leaves)))
+            answers.append(flat.gradient(transform)(*flat.leaves))
         except Exception as error:
             return [] if not_offered(error) else [raised(who, NATIVELY, error)]
         misfit = misfits(answers[-1], flat.leaves)
         if misfit and who == OURS:
             return [misfit]
-    if allowed is None:
-        return []
-    ours, theirs = answers
-    return _far(ours, theirs, truth, allowed)
+    return far(answers[0], answers[1], truth, allowed, NATIVELY) if comparable else []
 
 
-def _far(ours: Values, theirs: Values, truth: Values, allowed: Margin) -> list[Disagreement]:
+def far(
+    ours: Values, theirs: Values, truth: Values, allowed: Margin, what: str
+) -> list[Disagreement]:
     """One of the two far from the truth, and much farther than the other."""
     gaps = {OURS: distances(ours, truth), JAX: distances(theirs, truth)}
     found = []
@@ -69,45 +59,29 @@ def _far(ours: Values, theirs: Values, truth: Values, allowed: Margin) -> list[D
         limit = [a + OTHER * gap for a, gap in zip(allowed.native, gaps[other], strict=True)]
         if exceeds(gaps[who], limit):
             kind = NAN if is_nan(answer) and not is_nan(truth) else WRONG
-            text = described(answer, truth)
-            found.append(Disagreement(who, kind, NATIVELY, text, truth))
+            found.append(Disagreement(who, kind, what, described(answer, truth), truth))
     return found
 
 
-def compiled(flat: Flat, allowed: Margin) -> list[Disagreement]:
-    """The value and our gradient under `jit`, against the same eagerly."""
-    every = tuple(range(len(flat.leaves)))
-    plain = flat.run(*flat.leaves)
-    run: Callable[..., Any] = jax.jit(engine.value_and_grad(flat.run, every))
-    try:
-        value, gradient = run(*flat.leaves)
-    except Exception as error:
-        return [raised(OURS, "gradient under jit", error)]
-    unit = epsilon(plain.dtype)
-    slack = unit**0.5 * abs(float(plain)) + 64 * unit
-    if not abs(float(value) - float(plain)) <= slack:
-        text = f"{value} under jit, {plain} eagerly"
-        return [Disagreement(VALUE, WRONG, "value under jit", text)]
-    eager = list(engine.grad(flat.run, every)(*flat.leaves))
-    return _same(eager, list(gradient), allowed, "gradient under jit")
-
-
-def mapped(flat: Flat, allowed: Margin) -> list[Disagreement]:
+def mapped(flat: Flat, _truth: Values, allowed: Margin, _comparable: bool) -> list[Disagreement]:
     """Our gradient under `vmap` over two points, against the same one by one."""
-    every = tuple(range(len(flat.leaves)))
-    gradient = engine.grad(flat.run, every)
-    other = [leaf * jnp.asarray(_MAPPED, leaf.dtype) for leaf in flat.leaves]
-    stacked = [jnp.stack(pair) for pair in zip(flat.leaves, other, strict=True)]
+    stacked = [np.stack([leaf, leaf * _near(leaf)]) for leaf in map(np.asarray, flat.leaves)]
+    gradient = engine.grad(flat.run, flat.every)
     try:
-        both = list(jax.vmap(gradient)(*stacked))
+        both = staged(jax.vmap(gradient), stacked)(*stacked)
     except Exception as error:
         return [] if not_offered(error) else [raised(OURS, "gradient under vmap", error)]
-    eager = list(gradient(*flat.leaves))
-    return _same(eager, [b[0] for b in both], allowed, "gradient under vmap")
+    alone = flat.gradient(engine.grad)(*flat.leaves)
+    return same(alone, [b[0] for b in both], allowed, "gradient under vmap")
 
 
-def _same(eager: Values, other: Values, allowed: Margin, what: str) -> list[Disagreement]:
+def _near(leaf: Any) -> Any:
+    return np.asarray(_MAPPED, leaf.dtype)
+
+
+def same(expected: Values, other: Values, allowed: Margin, what: str) -> list[Disagreement]:
+    """One gradient computed in two ways that round differently."""
     limit = [(NATIVE / 4) * a for a in allowed.native]
-    if not is_nan(eager) and exceeds(distances(other, eager), limit):
-        return [Disagreement(OURS, WRONG, what, described(other, eager), eager)]
+    if not is_nan(expected) and exceeds(distances(other, expected), limit):
+        return [Disagreement(OURS, WRONG, what, described(other, expected), expected)]
     return []

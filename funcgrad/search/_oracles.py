@@ -2,11 +2,14 @@
 
 In 64 bits: this package's gradient, JAX's, its forward derivative, and a numerical derivative with
 an error bound, at first and second order. In the program's own precision: the same gradients, their
-types, whether they repeat, and whether `jit` and `vmap` change them.
+types, and whether `vmap` changes them. All that is traced, and run by NumPy. On the device, for a
+sample of the programs: values and gradients eagerly and under `jit`, and whether they repeat.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,23 +17,15 @@ import numpy as np
 
 from .. import _transform as engine
 from ..verify._lift import Unliftable
+from ..verify._lines import inner
 from ..verify._programs import not_offered
-from ._blame import SHARE, SLOPE_SAFETY, blamed, weighed
+from ._blame import SHARE, SLOPE_SAFETY, blamed, one_not_finite, weighed
 from ._customs import compare_rules, trace_gradient
-from ._native import compiled, mapped, native
+from ._device import compiled, eager
+from ._native import mapped, native
 from ._program import Program
 from ._second import second_order
-from ._twin import (
-    Flat,
-    Values,
-    direction,
-    flatten,
-    largest,
-    moved,
-    product,
-    slope,
-    widened,
-)
+from ._twin import Flat, Values, direction, flatten, largest, moved, slope, weights, widened
 from ._verdicts import (
     BOTH,
     JAX,
@@ -51,22 +46,27 @@ from ._verdicts import (
 _CLOSE = 1e-3  # a numerical derivative that is not known to this share decides nothing
 
 
+_NATIVE = (("native", native), ("mapped", mapped), ("compiled", compiled), ("eager", eager))
+
+
 class Effort(NamedTuple):
     """Which of the costly oracles are asked.
 
     Attributes:
         second: derivatives of second order.
-        compiled: value and gradient under `jit`.
-        mapped: the gradient under `vmap`.
         zeros: `strong_zeros=True`, which changes nothing that is finite.
-        native: the gradients in the program's own precision, their types, and repetition.
+        native: the gradients in the program's own precision, and their types.
+        mapped: the gradient under `vmap`.
+        compiled: value and gradients under `jit`, on the device.
+        eager: value and gradients operation by operation, on the device.
     """
 
     second: bool = True
-    compiled: bool = True
-    mapped: bool = True
     zeros: bool = True
     native: bool = True
+    mapped: bool = True
+    compiled: bool = True
+    eager: bool = True
 
 
 class Examined(NamedTuple):
@@ -102,16 +102,13 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
         ruled = trace_gradient(flat) if program.reverse else None
         with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
             wide = widened(flat)
-            truth, allowed = _wide(program, flat, wide, effort, generator, found)
+            truth, allowed = _wide(program, wide, flat.leaves[0].dtype, effort, generator, found)
             one = compare_rules(ruled, wide, truth, allowed) if ruled and not found else None
         found += [one] if one else []
-        if effort.native and not found:
-            comparable = program.reverse and not program.rounds
-            found += native(flat, truth, allowed if comparable else None)
-        if effort.compiled and not found:
-            found += compiled(flat, allowed)
-        if effort.mapped and not found:
-            found += mapped(flat, allowed)
+        comparable = program.reverse and not program.rounds
+        for asked, oracle in _NATIVE:
+            if not found and getattr(effort, asked):
+                found += oracle(flat, truth, allowed, comparable)
     except Silent as reason:
         remarks.append(str(reason))
     except Unliftable as reason:
@@ -124,8 +121,8 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
 
 def _wide(
     program: Program,
-    flat: Flat,
     wide: Flat,
+    dtype: Any,
     effort: Effort,
     generator: np.random.Generator,
     found: list[Disagreement],
@@ -136,9 +133,10 @@ def _wide(
         raise Silent("the value is not finite")
     if not program.reverse:
         return _without_reverse(program, wide, generator, found)
-    ours, theirs = _both(wide, found)
-    again = jax.grad(wide.run, tuple(range(len(wide.leaves))))(*moved(wide, generator, SHARE))
-    allowed = margin(theirs, again, SHARE, flat.leaves[0].dtype, terms)
+    ours, _ = _gradient(OURS, engine.grad, wide, found)
+    theirs, gradient = _gradient(JAX, jax.grad, wide, found)
+    again = gradient(*moved(wide, generator, SHARE))
+    allowed = margin(theirs, again, SHARE, dtype, terms)
     if is_nan(theirs) and is_nan(ours):
         raise Silent("no gradient is finite")
     if allowed.is_hopeless and not is_nan(theirs):
@@ -160,9 +158,8 @@ def _without_reverse(
     program: Program, wide: Flat, generator: np.random.Generator, found: list[Disagreement]
 ) -> tuple[Values, Margin]:
     """Of a program without a reverse mode in JAX: our gradient against forward and numbers."""
-    ours = _gradient(OURS, engine.grad, wide, found)
-    near = Flat(wide.run, moved(wide, generator, SHARE))
-    allowed = margin(ours, _gradient(OURS, engine.grad, near, found), SHARE, np.float64, 1.0)
+    ours, gradient = _gradient(OURS, engine.grad, wide, found)
+    allowed = margin(ours, gradient(*moved(wide, generator, SHARE)), SHARE, np.float64, 1.0)
     if is_nan(ours) or allowed.is_hopeless:
         raise Silent("the gradient is not finite")
     along = direction(wide, generator)
@@ -174,10 +171,13 @@ def _without_reverse(
     return ours, allowed
 
 
-def _gradient(who: str, transform: Any, wide: Flat, found: list[Disagreement]) -> Values:
-    """One engine's gradient; `Silent` if it has none."""
+def _gradient(
+    who: str, transform: Any, wide: Flat, found: list[Disagreement]
+) -> tuple[Values, Callable[..., Values]]:
+    """One engine's gradient at the point, and as a function; `Silent` if it has none."""
     try:
-        return list(transform(wide.run, tuple(range(len(wide.leaves))))(*wide.leaves))
+        gradient = wide.gradient(transform)
+        return gradient(*wide.leaves), gradient
     except Exception as error:
         reason = not_offered(error)
         if not reason:
@@ -185,33 +185,26 @@ def _gradient(who: str, transform: Any, wide: Flat, found: list[Disagreement]) -
         raise Silent(reason or "a gradient raises") from None
 
 
-def _both(wide: Flat, found: list[Disagreement]) -> tuple[Values, Values]:
-    """Our gradient and JAX's."""
-    ours = _gradient(OURS, engine.grad, wide, found)
-    return ours, _gradient(JAX, jax.grad, wide, found)
-
-
 def _compared(
     wide: Flat, ours: Values, theirs: Values, allowed: Margin, found: list[Disagreement]
 ) -> None:
     """Our gradient against JAX's."""
-    if is_nan(ours) != is_nan(theirs):
-        who, bad, good = (OURS, ours, theirs) if is_nan(ours) else (JAX, theirs, ours)
-        found.append(Disagreement(who, NAN, "gradient", described(bad, good), good))
+    one = one_not_finite(ours, theirs, "gradient")
+    if one:
+        found.append(one)
     elif exceeds(distances(ours, theirs), allowed.wide):
-        found.append(blamed(wide.run, wide.leaves, (ours, theirs), "gradient"))
+        found.append(blamed(wide.value, wide.leaves, (ours, theirs), "gradient"))
 
 
 def _numerical(
     wide: Flat, gradient: Values, along: Values, allowed: Margin, found: list[Disagreement]
 ) -> None:
     """The numerical derivative along one direction."""
-    estimate = slope(wide, along)
-    terms = [float(np.sum(np.abs(np.asarray(g) * w))) for g, w in zip(gradient, along, strict=True)]
-    slack = SLOPE_SAFETY * estimate.error + 1e-6 * sum(terms) + weighed(allowed.wide, along)
-    if estimate.kind != "smooth" or estimate.error > _CLOSE * max(sum(terms), abs(estimate.value)):
+    estimate, terms = slope(wide, along), weights(gradient, along)
+    slack = SLOPE_SAFETY * estimate.error + 1e-6 * terms + weighed(allowed.wide, along)
+    if estimate.kind != "smooth" or estimate.error > _CLOSE * max(terms, abs(estimate.value)):
         return
-    received = product(gradient, along)
+    received = inner(gradient, along)
     if abs(received - estimate.value) > slack:
         text = f"along a direction: {received:.9g}, numerically {estimate.value:.9g}"
         text += f" +- {estimate.error:.1e}"
@@ -223,25 +216,34 @@ def _forward(
 ) -> None:
     """Forward against reverse: <gradient, w> is the tangent of the value along w."""
     try:
-        tangent = float(np.real(jax.jvp(wide.run, tuple(wide.leaves), tuple(along))[1]))
+        tangent = _tangent(wide, along)
     except Exception as error:
         if not not_offered(error):
             found.append(raised(JAX, "forward derivative", error))
         return
-    received = product(gradient, along)
-    terms = [float(np.sum(np.abs(np.asarray(g) * w))) for g, w in zip(gradient, along, strict=True)]
-    slack = 1e-9 * sum(terms) + weighed(allowed.wide, along)
+    received = inner(gradient, along)
+    slack = 1e-9 * weights(gradient, along) + weighed(allowed.wide, along)
     if not abs(tangent - received) <= slack:
         text = f"along a direction: {tangent:.9g} forward, {received:.9g} by the gradient"
         kind = WRONG if np.isfinite(tangent) else NAN
         found.append(Disagreement(JAX, kind, "forward derivative", text, received, along))
 
 
+def _tangent(wide: Flat, along: Values) -> float:
+    def forward(*leaves: Any) -> Any:
+        return jax.jvp(wide.run, leaves, tuple(along))[1]
+
+    try:
+        (found,) = wide.staged(forward)(*wide.leaves)
+    except jax.errors.TracerArrayConversionError:  # JAX 0.10 cannot stage that of `inv`
+        found = forward(*wide.leaves)
+    return float(np.real(found))
+
+
 def _strong_zeros(wide: Flat, ours: Values, allowed: Margin, found: list[Disagreement]) -> None:
     """Where everything is finite, `strong_zeros` changes nothing."""
-    every = tuple(range(len(wide.leaves)))
     try:
-        strong = list(engine.grad(wide.run, every, strong_zeros=True)(*wide.leaves))
+        strong = wide.gradient(partial(engine.grad, strong_zeros=True))(*wide.leaves)
     except Exception as error:
         found.append(raised(OURS, "gradient by strong_zeros", error))
         return

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ._choices import Choices
+from ._interpreter import staged
 from ._kinds import Domain, Operation, Shape, Values
 from ._operations import BY_NAME, NAMESPACE
 from ._program import Body, Step
@@ -110,7 +110,7 @@ class Sketch:
         value = numbers.reshape(shape).astype(jnp.dtype(self.dtype))
         name = self.fresh()
         self.inputs[name] = value
-        return self.add(name, jnp.asarray(value))
+        return self.add(name, value)
 
     def apply(
         self,
@@ -152,14 +152,18 @@ class Sketch:
 
 
 def evaluate(step: Step, namespace: dict[str, Any]) -> None:
-    """Run the step's own text, primitive by primitive.
-
-    Loops run in Python, and the functions of `jax.numpy` as the few primitives that they share, of
-    which far fewer have to be compiled.
-    """
+    """Run the step's own text: traced, and the trace run by NumPy, which compiles nothing."""
     code = compile("\n".join(step.lines()), "<step>", "exec")
-    with jax.disable_jit():
-        exec(code, namespace)
+    names = sorted(name for name in step.reads() if name in namespace)
+
+    def traced(*values: Any) -> list[Any]:
+        around = {**namespace, **dict(zip(names, values, strict=True))}
+        exec(code, around)
+        return [around[name] for name in step.results]
+
+    operands = [namespace[name] for name in names]
+    results = staged(traced, operands)(*operands)
+    namespace.update(zip(step.results, results, strict=True))
 
 
 def host(value: Any) -> Values:

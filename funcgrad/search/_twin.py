@@ -1,4 +1,4 @@
-"""A program as a flat function of its leaves, and the same program in 64 bits on the CPU."""
+"""A program as a flat function of its leaves, and the same program in 64 bits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from ..verify._differences import Estimate, differentiate
 from ..verify._lift import lift
-from ..verify._lines import inner
+from ..verify._lines import rescaled, root_mean_square
 from ..verify._rounding import widen
+from ._interpreter import Machine, staged
 from ._program import Program, is_body
+from ._verdicts import sizes
 
 Values = list[Any]
 _STRIDE = 0.1  # of the direction's own length is the scale of the steps along it
@@ -27,14 +29,31 @@ class Flat(NamedTuple):
     """A function of floating leaves that returns a scalar, and a point.
 
     Attributes:
-        run: the function.
+        run: the function, for JAX to trace.
         leaves: the point.
-        closed: its program, where it was traced.
+        closed: its program.
     """
 
     run: Callable[..., Any]
     leaves: Values
-    closed: Any = None
+    closed: Any
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """The numbers of all leaves, which is what is differentiated by."""
+        return tuple(range(len(self.leaves)))
+
+    def value(self, *leaves: Any) -> Any:
+        """The function's value, computed by NumPy."""
+        return Machine().run(self.closed, [np.asarray(leaf) for leaf in leaves])[0]
+
+    def staged(self, function: Callable[..., Any]) -> Callable[..., Values]:
+        """A function of leaves like these, traced for NumPy to run."""
+        return staged(function, self.leaves)
+
+    def gradient(self, transform: Callable[..., Any]) -> Callable[..., Values]:
+        """The gradient by one engine's `grad`, traced for NumPy to run."""
+        return self.staged(transform(self.run, self.every))
 
 
 def flatten(program: Program) -> Flat:
@@ -50,60 +69,49 @@ def flatten(program: Program) -> Flat:
 
     chosen = [jnp.asarray(leaf) for leaf, moves in zip(leaves, moving, strict=True) if moves]
     traced = jax.make_jaxpr(run)(*chosen)
-    closed = jax.make_jaxpr(partial(_inlined, traced))(*chosen)
-    # Of the traced program: the functions of `jax.numpy` become the few operations that they
-    # share, so that these are compiled once, and not each function for each shape.
+    return _of_program(jax.make_jaxpr(partial(_inlined, traced))(*chosen), chosen)
+
+
+def _of_program(closed: Any, leaves: Values) -> Flat:
     evaluate = jaxprs.jaxpr_function(closed)
-    return Flat(lambda *values: evaluate(*values)[0], chosen, closed)
+    return Flat(lambda *values: evaluate(*values)[0], leaves, closed)
 
 
 def _inlined(closed: Any, *args: Any) -> list[Any]:
     """A program without the `jit` calls that are not its own, but JAX's."""
-    jaxpr, consts = jaxprs.open_jaxpr(closed)
-    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
 
-    def read(atom: Any) -> Any:
-        return atom.val if jaxprs.is_literal(atom) else known[atom]
+    def process(primitive: Any, operands: list[Any], params: Any) -> Any:
+        if primitive is p.jit_p and not is_body(params["name"]):
+            return _inlined(params["jaxpr"], *operands)
+        return primitive.bind(*operands, **primitive.get_bind_params(params))
 
-    for equation in jaxpr.eqns:
-        operands = [read(atom) for atom in equation.invars]
-        theirs = equation.primitive is p.jit_p and not is_body(equation.params["name"])
-        run = partial(_inlined, equation.params["jaxpr"]) if theirs else None
-        results = run(*operands) if run else jaxprs.bind_equation(equation, operands)
-        known.update(zip(equation.outvars, results, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    return jaxprs.evaluate(closed, args, process)
 
 
 def largest(flat: Flat) -> tuple[float, float]:
     """The value, and the largest size of any number on the way to it."""
-    most = max([float(np.max(np.abs(leaf), initial=0.0)) for leaf in flat.leaves], default=0.0)
+    most = max(sizes(flat.leaves), default=0.0)
 
-    def process(primitive: Any, operands: list[Any], params: Any) -> Any:
+    def watch(value: Any) -> None:
         nonlocal most
-        results = primitive.bind(*operands, **primitive.get_bind_params(params))
-        for value in results if primitive.multiple_results else [results]:
-            if compat.is_inexact(compat.typeof(value)):
-                sizes = np.abs(np.asarray(value))
-                most = max(most, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
-        return results
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
+            known = np.abs(value)
+            most = max(most, float(np.max(known, initial=0.0, where=np.isfinite(known))))
 
-    return float(jaxprs.evaluate(flat.closed, flat.leaves, process)[0]), most
+    value = Machine(watch).run(flat.closed, [np.asarray(leaf) for leaf in flat.leaves])[0]
+    return float(value), most
 
 
 def widened(flat: Flat) -> Flat:
-    """The same program with every number in 64 bits; to be used under `wide_numbers`."""
+    """The same program with every number in 64 bits, which must be switched on."""
     leaves = [widen(leaf) for leaf in flat.leaves]
-    closed = jax.make_jaxpr(lift(flat.closed))(*leaves)
-    # Of the traced program, so that loops and calls are compiled once for all points.
-    run = jaxprs.jaxpr_function(closed)
-    return Flat(lambda *values: run(*values)[0], leaves, closed)
+    return _of_program(jax.make_jaxpr(lift(flat.closed))(*leaves), leaves)
 
 
 def moved(flat: Flat, generator: np.random.Generator, share: float) -> Values:
     """The leaves with every number up or down by a share of itself."""
-    return [
-        leaf * (1 + share * generator.choice([-1.0, 1.0], np.shape(leaf))) for leaf in flat.leaves
-    ]
+    found = [np.asarray(leaf) for leaf in flat.leaves]
+    return [x * (1 + share * generator.choice([-1.0, 1.0], x.shape)) for x in found]
 
 
 def direction(flat: Flat, generator: np.random.Generator) -> Values:
@@ -111,33 +119,39 @@ def direction(flat: Flat, generator: np.random.Generator) -> Values:
     found = []
     for leaf in flat.leaves:
         value = np.asarray(leaf)
-        size = float(np.sqrt(np.mean(np.abs(value) ** 2))) if value.size else 1.0
         shape, kind = value.shape, np.iscomplexobj(value)
         numbers = (1 + generator.random(shape)) * generator.choice([-1.0, 1.0], shape)
         other = generator.choice([-1.0, 1.0], shape) * 1j if kind else 0.0
-        found.append(jnp.asarray(max(size, 1e-3) * (numbers + other)))
+        found.append(max(root_mean_square(value) or 1.0, 1e-3) * (numbers + other))
     return found
 
 
 def slope(flat: Flat, along: Sequence[Any]) -> Estimate:
     """The numerical derivative of a wide program along a direction, with its error bound."""
-    return slope_of(flat.run, flat.leaves, along)
+    return slope_of(flat.value, flat.leaves, along)
 
 
 def slope_of(function: Callable[..., Any], leaves: Sequence[Any], along: Sequence[Any]) -> Estimate:
-    """The numerical derivative of a scalar function of wide leaves."""
+    """The numerical derivative of a scalar function of wide leaves.
+
+    Args:
+        function: of NumPy's arrays.
+        leaves: the point.
+        along: the direction.
+    """
+    start = [np.asarray(x) for x in leaves]
 
     def values(points: Any) -> Any:
         found = [
-            function(*(x + _STRIDE * t * w for x, w in zip(leaves, along, strict=True)))
+            function(*(x + _STRIDE * t * w for x, w in zip(start, along, strict=True)))
             for t in points.tolist()
         ]
         return np.asarray([float(np.real(v)) for v in found])
 
-    found = differentiate(values)
-    return found._replace(value=found.value / _STRIDE, error=found.error / _STRIDE)
+    return rescaled(differentiate(values), _STRIDE)
 
 
-def product(left: Sequence[Any], right: Sequence[Any]) -> float:
-    """The real inner product of a gradient and a direction."""
-    return inner([np.asarray(a) for a in left], [np.asarray(b) for b in right])
+def weights(gradient: Sequence[Any], along: Sequence[Any]) -> float:
+    """The sum of the sizes of the terms that a derivative along a direction is made of."""
+    products = (np.asarray(g) * w for g, w in zip(gradient, along, strict=True))
+    return sum(float(np.sum(np.abs(product))) for product in products)

@@ -22,8 +22,10 @@ from ._shrink import shrink
 from ._verdicts import UNDECIDED, Disagreement
 
 _SHRINKING = 20.0  # seconds
-# How often each oracle is asked: what compiles much, rarely.
-_RATES = {"second": 0.5, "compiled": 0.03, "mapped": 0.06, "zeros": 0.25, "native": 0.4}
+# How often each oracle is asked; those on the device, which compile, rarely on a CPU.
+_RATES = {"second": 0.5, "zeros": 0.25, "native": 0.4, "mapped": 0.1}
+_ON_CPU = {"compiled": 0.03, "eager": 0.01}
+_ON_OTHERS = {"compiled": 0.5, "eager": 0.1}
 
 
 class Task(NamedTuple):
@@ -113,7 +115,9 @@ def _set_up(place: str) -> None:
 
 
 def _effort(generator: np.random.Generator, everything: bool) -> Effort:
-    asked = {name: bool(generator.random() < rate) for name, rate in _RATES.items()}
+    device = _ON_CPU if jax.default_backend() == "cpu" else _ON_OTHERS
+    rates = {**_RATES, **device}
+    asked = {name: bool(generator.random() < rate) for name, rate in rates.items()}
     return Effort() if everything else Effort(**asked)
 
 
@@ -165,10 +169,11 @@ def _needed(one: Disagreement, effort: Effort) -> Effort:
     """The oracles without which a disagreement does not show."""
     return Effort(
         second=effort.second and ("second" in one.what or "over" in one.what or "symm" in one.what),
-        compiled=effort.compiled and "jit" in one.what,
-        mapped=effort.mapped and "vmap" in one.what,
         zeros=effort.zeros and "strong" in one.what,
-        native=effort.native,
+        native=effort.native and "own" in one.what,
+        mapped=effort.mapped and "vmap" in one.what,
+        compiled=effort.compiled and "jit" in one.what,
+        eager=effort.eager and "eager" in one.what,
     )
 
 

@@ -36,8 +36,8 @@ def test_a_fault_is_found_made_small_and_saved_and_the_search_goes_on(tmp_path: 
 
 
 def test_a_search_survives_the_end_of_its_process() -> None:
-    found = fuzz(programs=4, setup="tests.search.planted:abort", **SMALL)
-    assert found.programs == 4
+    found = fuzz(programs=12, setup="tests.search.planted:abort", **SMALL)
+    assert found.programs == 12
     assert {finding.kind for finding in found.findings} == {"abort"}
     assert all("cumsum" in finding.source for finding in found.findings)
     assert "exit code 3" in found.findings[0].text

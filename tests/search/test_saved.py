@@ -24,6 +24,7 @@ EXPECTED: dict[str, Any] = {
     "gradient": GRADIENT,
     "gradient in its own precision": GRADIENT,
     "gradient under jit": GRADIENT,
+    "gradient eagerly": GRADIENT,
     "gradient under vmap": GRADIENT,
     "gradient by strong_zeros": GRADIENT,
     "forward derivative": SLOPE,
@@ -85,7 +86,13 @@ def test_symmetry() -> None:
 
 
 def test_every_quantity_has_a_file() -> None:
-    known = {*EXPECTED, "value", "value under jit", "symmetry of the second derivative"}
+    known = {
+        *EXPECTED,
+        "value",
+        "value under jit",
+        "value eagerly",
+        "symmetry of the second derivative",
+    }
     assert known == set(_COMPUTED)
 
 
