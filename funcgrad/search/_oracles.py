@@ -216,7 +216,8 @@ def _forward(
 ) -> None:
     """Forward against reverse: <gradient, w> is the tangent of the value along w."""
     try:
-        tangent = _tangent(wide, along)
+        forward = wide.staged(lambda *xs: jax.jvp(wide.run, xs, tuple(along))[1])
+        tangent = float(np.real(forward(*wide.leaves)[0]))
     except Exception as error:
         if not not_offered(error):
             found.append(raised(JAX, "forward derivative", error))
@@ -227,17 +228,6 @@ def _forward(
         text = f"along a direction: {tangent:.9g} forward, {received:.9g} by the gradient"
         kind = WRONG if np.isfinite(tangent) else NAN
         found.append(Disagreement(JAX, kind, "forward derivative", text, received, along))
-
-
-def _tangent(wide: Flat, along: Values) -> float:
-    def forward(*leaves: Any) -> Any:
-        return jax.jvp(wide.run, leaves, tuple(along))[1]
-
-    try:
-        (found,) = wide.staged(forward)(*wide.leaves)
-    except jax.errors.TracerArrayConversionError:  # JAX 0.10 cannot stage that of `inv`
-        found = forward(*wide.leaves)
-    return float(np.real(found))
 
 
 def _strong_zeros(wide: Flat, ours: Values, allowed: Margin, found: list[Disagreement]) -> None:

@@ -49,7 +49,11 @@ class Flat(NamedTuple):
 
     def staged(self, function: Callable[..., Any]) -> Callable[..., Values]:
         """A function of leaves like these, traced for NumPy to run."""
-        return staged(function, self.leaves)
+        try:
+            return staged(function, self.leaves)
+        except jax.errors.TracerArrayConversionError:
+            # A linear solve, opened and closed again, has forward derivatives of numbers only.
+            return lambda *leaves: [np.asarray(x) for x in jax.tree.leaves(function(*leaves))]
 
     def gradient(self, transform: Callable[..., Any]) -> Callable[..., Values]:
         """The gradient by one engine's `grad`, traced for NumPy to run."""
