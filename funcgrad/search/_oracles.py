@@ -132,7 +132,7 @@ def _wide(
     if not np.isfinite(value):
         raise Silent("the value is not finite")
     if not program.reverse:
-        return _without_reverse(program, wide, generator, found)
+        return _without_reverse(program, wide, dtype, generator, found)
     ours, _ = _gradient(OURS, engine.grad, wide, found)
     theirs, gradient = _gradient(JAX, jax.grad, wide, found)
     again = gradient(*moved(wide, generator, SHARE))
@@ -155,11 +155,15 @@ def _wide(
 
 
 def _without_reverse(
-    program: Program, wide: Flat, generator: np.random.Generator, found: list[Disagreement]
+    program: Program,
+    wide: Flat,
+    dtype: Any,
+    generator: np.random.Generator,
+    found: list[Disagreement],
 ) -> tuple[Values, Margin]:
     """Of a program without a reverse mode in JAX: our gradient against forward and numbers."""
     ours, gradient = _gradient(OURS, engine.grad, wide, found)
-    allowed = margin(ours, gradient(*moved(wide, generator, SHARE)), SHARE, np.float64, 1.0)
+    allowed = margin(ours, gradient(*moved(wide, generator, SHARE)), SHARE, dtype, 1.0)
     if is_nan(ours) or allowed.is_hopeless:
         raise Silent("the gradient is not finite")
     along = direction(wide, generator)

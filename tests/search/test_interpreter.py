@@ -79,3 +79,9 @@ def test_what_numpy_does_not_know_jax_runs() -> None:
     draw = jax.random.normal
     key = jax.random.key(0)
     np.testing.assert_allclose(staged(lambda x: x * draw(key), [1.0])(1.0)[0], draw(key), rtol=1e-6)
+
+
+def test_keys_of_random_generators_go_through_the_operations_of_jax() -> None:
+    x = jnp.array([1.0, 2.0])
+    gradient = jax.vmap(funcgrad.grad(lambda x: jax.random.gamma(jax.random.key(0), x)))
+    close(staged(gradient, [x])(x), [gradient(x)])

@@ -14,13 +14,14 @@ from jax import lax
 from funcgrad import _jaxcompat as compat
 from funcgrad import _registry
 from funcgrad import rules as _rules  # noqa: F401 -- fills the registry
+from funcgrad.search._choices import RandomChoices
 from funcgrad.search._oracles import Effort, examine
 from funcgrad.search._program import Program
 from tests.rules.rule_faults import changed, planted, with_functions
-from tests.search.small import custom, program
+from tests.search.small import custom, draw_one, program
 
 p = compat.primitives
-WIDE = Effort(second=False, compiled=False, mapped=False, zeros=False, native=False)
+WIDE = Effort(second=False, compiled=False, mapped=False, zeros=False, native=False, eager=False)
 
 
 def labels(one: Program, effort: Effort) -> list[tuple[str, str, str]]:
@@ -95,3 +96,10 @@ def test_a_program_of_64_bits() -> None:
     with jax.enable_x64(True):
         one = program("exp", "sin", dtype="float64")
         assert labels(one, Effort(compiled=False)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loop_without_a_reverse_mode_in_jax_is_allowed_its_own_rounding(seed: int) -> None:
+    one = draw_one(RandomChoices(np.random.default_rng(seed)), "while_of_two", before=2)
+    assert one is not None
+    assert labels(one, Effort()) == []

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..._jaxprs import open_jaxpr, scan_counts
-from ._rule import Array, Params, Rule, Runs, plain, shaped
+from ._rule import Array, NotHereError, Params, Rule, Runs, plain, shaped
 
 
 def _called(key: str) -> Rule:
-    return Rule(lambda machine, params, operands: machine.run(params[key], operands))
+    return Rule(lambda machine, params, operands: machine.run(params[key], operands), carries=True)
 
 
 def _scan(machine: Runs, params: Params, operands: Sequence[Array]) -> list[Array]:
@@ -40,9 +41,20 @@ def _while(machine: Runs, params: Params, operands: Sequence[Array]) -> list[Arr
     first = params["cond_nconsts"]
     second = first + params["body_nconsts"]
     asked, fixed, carry = operands[:first], operands[first:second], list(operands[second:])
-    while bool(machine.run(params["cond_jaxpr"], [*asked, *carry])[0]):
-        carry = machine.run(params["body_jaxpr"], [*fixed, *carry])
+    while np.any(going := machine.run(params["cond_jaxpr"], [*asked, *carry])[0]):
+        after = machine.run(params["body_jaxpr"], [*fixed, *carry])
+        # Under `vmap` each row goes on as long as its own condition holds.
+        carry = [_chosen(going, *pair) for pair in zip(after, carry, strict=True)]
     return carry
+
+
+def _chosen(going: Array, after: Array, before: Array) -> Array:
+    if np.all(going):
+        return after
+    if isinstance(after, jax.Array):  # keys
+        raise NotHereError
+    rows = np.reshape(going, np.shape(going) + (1,) * (np.ndim(after) - np.ndim(going)))
+    return np.where(rows, after, before)
 
 
 def _cond(machine: Runs, params: Params, operands: Sequence[Array]) -> list[Array]:
@@ -81,12 +93,12 @@ RULES: Mapping[str, Rule] = {
         ("custom_jvp_call", "custom_vjp_call", "closed_call", "core_call", "custom_lin"),
         _called("call_jaxpr"),
     ),
-    "scan": Rule(_scan),
-    "while": Rule(_while),
-    "cond": Rule(_cond),
-    "custom_linear_solve": Rule(_solve),
+    "scan": Rule(_scan, carries=True),
+    "while": Rule(_while, carries=True),
+    "cond": Rule(_cond, carries=True),
+    "custom_linear_solve": Rule(_solve, carries=True),
     "platform_index": shaped(_platform),
-    "optimization_barrier": plain(_passed),
-    "device_put": plain(_passed),
+    "optimization_barrier": plain(_passed)._replace(carries=True),
+    "device_put": plain(_passed)._replace(carries=True),
     "debug_callback": shaped(_observe),
 }

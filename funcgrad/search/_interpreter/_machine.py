@@ -70,7 +70,7 @@ class Machine:
 
     def _apply(self, instruction: _Instruction, operands: list[Array]) -> list[Array]:
         equation, rule = instruction.equation, instruction.rule
-        if rule is None:
+        if rule is None or (not rule.carries and any(isinstance(o, jax.Array) for o in operands)):
             results = foreign(equation, operands)
         else:
             given = [_widened(o) for o in operands] if rule.widens else operands

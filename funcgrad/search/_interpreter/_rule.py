@@ -24,11 +24,14 @@ class Rule(NamedTuple):
         apply: from the machine, the parameters and the operands to the result, or to a list of
             results where the primitive has several. What it returns is cast to the dtype that the
             program says.
+        carries: whether keys of random generators, which are arrays of JAX, may be among the
+            operands; otherwise JAX runs an equation that has them.
         widens: whether numbers of 16 bits come as ones of 32, as hardware computes with them.
     """
 
     apply: Callable[[Runs, Params, Sequence[Array]], Any]
     widens: bool = True
+    carries: bool = False
 
 
 def plain(function: Callable[..., Any], *, widens: bool = True) -> Rule:
