@@ -41,12 +41,12 @@ def second_order(
 ) -> None:
     """The Hessian's product with a direction: ours, JAX's, forward over reverse, its symmetry."""
     along = direction(wide, generator)
-    ours = _curvature(OURS, engine.grad, wide, found)
-    theirs = _curvature(JAX, jax.grad, wide, found)
+    ours = _curvature(OURS, engine.grad, wide, along, found)
+    theirs = _curvature(JAX, jax.grad, wide, along, found)
     if ours is None or theirs is None:
         return
-    first, second = ours(*along, *wide.leaves), theirs(*along, *wide.leaves)
-    again = theirs(*along, *moved(wide, generator, SHARE))
+    (first, _), (second, product) = ours, theirs
+    again = product(*along, *moved(wide, generator, SHARE))
     allowed = margin(second, again, SHARE, np.float64, terms)
     one = one_not_finite(first, second, SECOND)
     if one:
@@ -61,20 +61,23 @@ def second_order(
     _mixed(wide, second, along, allowed, found)
     if not found:
         other = direction(wide, generator)
-        _symmetric(second, theirs(*other, *wide.leaves), (along, other), allowed, found)
+        _symmetric(second, product(*other, *wide.leaves), (along, other), allowed, found)
 
 
-def _curvature(who: str, transform: Any, wide: Flat, found: list[Disagreement]) -> Curvature | None:
-    """The gradient of the derivative along a direction, both by one engine."""
+def _curvature(
+    who: str, transform: Any, wide: Flat, along: Values, found: list[Disagreement]
+) -> tuple[Values, Curvature] | None:
+    """The gradient of the derivative along a direction, both by one engine, and as a function."""
     count = len(wide.leaves)
 
     def gradient(*given: Any) -> Any:
-        along, leaves = given[:count], given[count:]
-        slope = _derivative(transform(wide.run, wide.every), along)
+        directed, leaves = given[:count], given[count:]
+        slope = _derivative(transform(wide.run, wide.every), directed)
         return transform(slope, wide.every)(*leaves)
 
     try:
-        return wide._replace(leaves=[*wide.leaves, *wide.leaves]).staged(gradient)
+        product = wide._replace(leaves=[*wide.leaves, *wide.leaves]).staged(gradient)
+        return product(*along, *wide.leaves), product
     except Exception as error:
         if not not_offered(error):
             found.append(raised(who, SECOND, error))
