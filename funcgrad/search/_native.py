@@ -10,6 +10,7 @@ import numpy as np
 from .. import _transform as engine
 from ..verify._programs import not_offered
 from ._interpreter import staged
+from ._program import Program
 from ._twin import Flat, Values
 from ._verdicts import (
     JAX,
@@ -32,12 +33,13 @@ NATIVELY = "gradient in its own precision"
 _MAPPED = 1 + 2.0**-6  # the second row under vmap is the point times this
 
 
-def native(flat: Flat, truth: Values, allowed: Margin, comparable: bool) -> list[Disagreement]:
+def native(flat: Flat, truth: Values, allowed: Margin, program: Program) -> list[Disagreement]:
     """The gradients as they are computed, against the one in 64 bits; their types.
 
     Only the types of a program that rounds on its way: the one in 64 bits is another function.
     """
     answers: list[Values] = []
+    comparable = program.reverse and not program.rounds
     for who, transform in ((OURS, engine.grad), (JAX, jax.grad))[: 2 if comparable else 1]:
         try:
             answers.append(flat.gradient(transform)(*flat.leaves))
@@ -63,7 +65,7 @@ def far(
     return found
 
 
-def mapped(flat: Flat, _truth: Values, allowed: Margin, _comparable: bool) -> list[Disagreement]:
+def mapped(flat: Flat, _truth: Values, allowed: Margin, _program: Program) -> list[Disagreement]:
     """Our gradient under `vmap` over two points, against the same one by one."""
     stacked = [np.stack([leaf, leaf * _near(leaf)]) for leaf in map(np.asarray, flat.leaves)]
     gradient = engine.grad(flat.run, flat.every)

@@ -105,10 +105,9 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
             truth, allowed = _wide(program, wide, flat.leaves[0].dtype, effort, generator, found)
             one = compare_rules(ruled, wide, truth, allowed) if ruled and not found else None
         found += [one] if one else []
-        comparable = program.reverse and not program.rounds
         for asked, oracle in _NATIVE:
             if not found and getattr(effort, asked):
-                found += oracle(flat, truth, allowed, comparable)
+                found += oracle(flat, truth, allowed, program)
     except Silent as reason:
         remarks.append(str(reason))
     except Unliftable as reason:

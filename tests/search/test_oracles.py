@@ -103,3 +103,9 @@ def test_a_loop_without_a_reverse_mode_in_jax_is_allowed_its_own_rounding(seed: 
     one = draw_one(RandomChoices(np.random.default_rng(seed)), "while_of_two", before=2)
     assert one is not None
     assert labels(one, Effort()) == []
+
+
+def test_digits_that_xla_keeps_are_no_finding() -> None:
+    one = draw_one(RandomChoices(np.random.default_rng(0)), "through_bfloat16")
+    assert one is not None
+    assert labels(one, Effort()) == []
