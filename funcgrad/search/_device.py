@@ -11,7 +11,7 @@ import numpy as np
 from .. import _transform as engine
 from ..verify._programs import not_offered
 from ..verify._rounding import epsilon
-from ._native import far, same
+from ._native import comparable, far, same
 from ._program import Program
 from ._twin import Flat, Values
 from ._verdicts import OURS, UNSTABLE, VALUE, WRONG, Disagreement, Margin, raised
@@ -36,8 +36,7 @@ def _run(
     wrap: Callable[..., Any],
 ) -> list[Disagreement]:
     """Against NumPy, in one precision; against the truth, where the program does not round."""
-    comparable = program.reverse and not program.rounds
-    transforms = (engine.grad, jax.grad) if comparable else (engine.grad,)
+    transforms = (engine.grad, jax.grad) if comparable(program) else (engine.grad,)
     functions = [wrap(flat.run), *(wrap(t(flat.run, flat.every)) for t in transforms)]
     try:
         value, *gradients = [function(*flat.leaves) for function in functions]
@@ -49,7 +48,7 @@ def _run(
     known = [(functions[0], [value]), (functions[1], gradients[0])][: 2 if wrap is jax.jit else 1]
     if not found and not all(_repeats(function, flat, first) for function, first in known):
         found.append(Disagreement(OURS, UNSTABLE, f"gradient{how}", "the second run differs"))
-    if not found and comparable:
+    if not found and comparable(program):
         ours, theirs = map(list, gradients)
         found = far(ours, theirs, truth, allowed, f"gradient{how}")
     if not found and not program.rounds:

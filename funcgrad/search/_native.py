@@ -39,8 +39,7 @@ def native(flat: Flat, truth: Values, allowed: Margin, program: Program) -> list
     Only the types of a program that rounds on its way: the one in 64 bits is another function.
     """
     answers: list[Values] = []
-    comparable = program.reverse and not program.rounds
-    for who, transform in ((OURS, engine.grad), (JAX, jax.grad))[: 2 if comparable else 1]:
+    for who, transform in ((OURS, engine.grad), (JAX, jax.grad))[: 2 if comparable(program) else 1]:
         try:
             answers.append(flat.gradient(transform)(*flat.leaves))
         except Exception as error:
@@ -48,7 +47,12 @@ def native(flat: Flat, truth: Values, allowed: Margin, program: Program) -> list
         misfit = misfits(answers[-1], flat.leaves)
         if misfit and who == OURS:
             return [misfit]
-    return far(answers[0], answers[1], truth, allowed, NATIVELY) if comparable else []
+    return far(answers[0], answers[1], truth, allowed, NATIVELY) if comparable(program) else []
+
+
+def comparable(program: Program) -> bool:
+    """Whether JAX has the gradient, and it is in few digits what it is in 64 bits."""
+    return program.reverse and not program.rounds
 
 
 def far(

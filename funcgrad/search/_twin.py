@@ -43,9 +43,11 @@ class Flat(NamedTuple):
         """The numbers of all leaves, which is what is differentiated by."""
         return tuple(range(len(self.leaves)))
 
-    def value(self, *leaves: Any) -> Any:
-        """The function's value, computed by NumPy."""
-        return Machine().run(self.closed, [np.asarray(leaf) for leaf in leaves])[0]
+    @property
+    def value(self) -> Callable[..., Any]:
+        """The function, computed by NumPy; its program is prepared once for all points."""
+        machine = Machine()
+        return lambda *leaves: machine.run(self.closed, [np.asarray(leaf) for leaf in leaves])[0]
 
     def staged(self, function: Callable[..., Any]) -> Callable[..., Values]:
         """A function of leaves like these, traced for NumPy to run."""

@@ -170,7 +170,7 @@ def _needed(one: Disagreement, effort: Effort) -> Effort:
     return Effort(
         second=effort.second and ("second" in one.what or "over" in one.what or "symm" in one.what),
         zeros=effort.zeros and "strong" in one.what,
-        native=effort.native and "own" in one.what,
+        native=effort.native,  # which also says that a shape or dtype is wrong
         mapped=effort.mapped and "vmap" in one.what,
         compiled=effort.compiled and "jit" in one.what,
         eager=effort.eager and "eager" in one.what,

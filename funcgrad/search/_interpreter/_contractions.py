@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ._rule import Array, NotHereError, Params, Rule, shaped
-from ._shapes import RULES as SHAPES
+from ._windows import counts, cuts, spread
 
 
 def _dot(params: Params, x: Array, y: Array) -> Array:
@@ -45,33 +44,22 @@ def _convolution(params: Params, x: Array, kernel: Array) -> Array:
         split = lhs.reshape(batches, n // batches, c, *lhs.shape[2:])
         lhs = np.moveaxis(split, 0, 1).reshape(n // batches, batches * c, *lhs.shape[2:])
         groups = batches
-    spread = _spread(lhs, params["lhs_dilation"], params["padding"])
-    found = _correlate(spread, rhs, groups, params["window_strides"], params["rhs_dilation"])
+    padding = [(0, 0), (0, 0), *params["padding"]]
+    dilated = spread(lhs, 0, (1, 1, *params["lhs_dilation"]), padding)
+    found = _correlate(dilated, rhs, groups, params["window_strides"], params["rhs_dilation"])
     return np.transpose(found, np.argsort(numbers.out_spec))
-
-
-def _spread(x: Array, dilation: Sequence[int], padding: Any) -> Array:
-    pads = [(0, 0, 0), (0, 0, 0)]
-    pads += [(low, high, d - 1) for (low, high), d in zip(padding, dilation, strict=True)]
-    pad: Any = SHAPES["pad"].apply
-    return pad(None, {"padding_config": pads}, (x, np.asarray(0, x.dtype)))
 
 
 def _correlate(
     x: Array, kernel: Array, groups: int, strides: Sequence[int], dilation: Sequence[int]
 ) -> Array:
     window = kernel.shape[2:]
-    reach = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
-    sizes = [max((n - r) // s + 1, 0) for n, r, s in zip(x.shape[2:], reach, strides, strict=True)]
+    sizes = counts(x.shape[2:], window, dilation, strides)
     n, out = x.shape[0], kernel.shape[0]
     lhs = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     rhs = kernel.reshape(groups, out // groups, *kernel.shape[1:])
     found = np.zeros((n, groups, out // groups, *sizes), np.result_type(x, kernel))
-    for place in itertools.product(*map(range, window)):
-        cut = [
-            slice(p * d, p * d + (size - 1) * s + 1 if size else 0, s)
-            for p, d, size, s in zip(place, dilation, sizes, strides, strict=True)
-        ]
+    for place, cut in cuts(window, dilation, strides, sizes):
         found += np.einsum("ngc...,goc->ngo...", lhs[:, :, :, *cut], rhs[:, :, :, *place])
     return found.reshape(n, out, *sizes)
 

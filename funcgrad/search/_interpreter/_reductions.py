@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ._rule import Array, NotHereError, Params, Rule, shaped
-from ._shapes import RULES as SHAPES
+from ._windows import counts, cuts, spread
 
 
 def _reduced(function: Callable[..., Any]) -> Rule:
@@ -55,35 +54,15 @@ def _windowed(join: Callable[..., Any], neutral: Callable[[Any], Any]) -> Rule:
     def run(params: Params, x: Array) -> Array:
         start = neutral(np.asarray(x).dtype)
         window, strides = params["window_dimensions"], params["window_strides"]
-        padded = _spread(x, start, params["base_dilation"], params["padding"])
+        padded = spread(x, start, params["base_dilation"], params["padding"])
         dilation = params["window_dilation"]
-        sizes = [
-            max((n - (w - 1) * d - 1) // s + 1, 0)
-            for n, w, d, s in zip(padded.shape, window, dilation, strides, strict=True)
-        ]
+        sizes = counts(padded.shape, window, dilation, strides)
         found = np.full(sizes, start, padded.dtype)
-        for cut in _cuts(window, dilation, strides, sizes):
+        for _, cut in cuts(window, dilation, strides, sizes):
             found = join(found, padded[cut])
         return found
 
     return shaped(run)
-
-
-def _spread(x: Array, start: Any, dilation: Sequence[int], padding: Any) -> Array:
-    pads = [(low, high, d - 1) for (low, high), d in zip(padding, dilation, strict=True)]
-    pad: Any = SHAPES["pad"].apply
-    return pad(None, {"padding_config": pads}, (x, np.asarray(start, np.asarray(x).dtype)))
-
-
-def _cuts(
-    window: Sequence[int], dilation: Sequence[int], strides: Sequence[int], sizes: Sequence[int]
-) -> Any:
-    """For each place in the window, the entries at it of every window."""
-    for place in itertools.product(*map(range, window)):
-        yield tuple(
-            slice(p * d, p * d + (size - 1) * s + 1 if size else 0, s)
-            for p, d, size, s in zip(place, dilation, sizes, strides, strict=True)
-        )
 
 
 def _select_and_gather(params: Params, values: Array, keys: Array) -> Array:
@@ -94,14 +73,11 @@ def _select_and_gather(params: Params, values: Array, keys: Array) -> Array:
     window, strides = params["window_dimensions"], params["window_strides"]
     dilation = params["window_dilation"]
     worst = _limit(np.asarray(keys).dtype, -1 if name == "ge" else 1)
-    padded = _spread(keys, worst, params["base_dilation"], params["padding"])
-    carried = _spread(values, 0, params["base_dilation"], params["padding"])
-    sizes = [
-        max((n - (w - 1) * d - 1) // s + 1, 0)
-        for n, w, d, s in zip(padded.shape, window, dilation, strides, strict=True)
-    ]
-    cuts = list(_cuts(window, dilation, strides, sizes))
-    stacked, taken = np.stack([padded[c] for c in cuts]), np.stack([carried[c] for c in cuts])
+    padded = spread(keys, worst, params["base_dilation"], params["padding"])
+    carried = spread(values, 0, params["base_dilation"], params["padding"])
+    sizes = counts(padded.shape, window, dilation, strides)
+    seen = [cut for _, cut in cuts(window, dilation, strides, sizes)]
+    stacked, taken = np.stack([padded[c] for c in seen]), np.stack([carried[c] for c in seen])
     best = (np.argmax if name == "ge" else np.argmin)(stacked, axis=0)
     return np.take_along_axis(taken, best[None], 0)[0]
 

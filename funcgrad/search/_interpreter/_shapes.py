@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,10 @@ def _slice(params: Params, x: Array) -> Array:
     return x[tuple(slice(*part) for part in zip(*bounds, strides, strict=True))]
 
 
-def _pad(params: Params, x: Array, value: Array) -> Array:
+def padded(x: Array, value: Array, padding: Sequence[tuple[int, int, int]]) -> Array:
     """Entries go to `low + (1 + interior) * i`; where that is outside, they are left out."""
     shape, sources, targets = [], [], []
-    for size, (low, high, interior) in zip(np.shape(x), params["padding_config"], strict=True):
+    for size, (low, high, interior) in zip(np.shape(x), padding, strict=True):
         length = low + high + size + max(size - 1, 0) * interior
         places = low + (1 + interior) * np.arange(size)
         kept = np.flatnonzero((places >= 0) & (places < length))
@@ -97,7 +97,7 @@ RULES: Mapping[str, Rule] = {
     "expand_dims": shaped(lambda params, x: np.expand_dims(x, tuple(params["dimensions"]))),
     "rev": shaped(lambda params, x: np.flip(x, tuple(params["dimensions"]))),
     "slice": shaped(_slice),
-    "pad": shaped(_pad),
+    "pad": shaped(lambda params, x, value: padded(x, value, params["padding_config"])),
     "concatenate": shaped(lambda params, *xs: np.concatenate(xs, params["dimension"])),
     "iota": shaped(_iota),
     "dynamic_slice": shaped(_dynamic_slice),
