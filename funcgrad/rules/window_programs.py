@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import core, lax
+from numpy.typing import NDArray
 
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
@@ -29,6 +30,7 @@ from .windows import Side, entries_at
 Ints = tuple[int, ...]
 Entries = list[Any]  # one array for each operand
 Combine = Callable[[Entries, Entries], Entries]
+CombineRows = Callable[["_Row", "_Row"], "_Row"]
 
 
 class _Windows(NamedTuple):
@@ -89,19 +91,64 @@ def _on_arrays(jaxpr: Any, consts: Any) -> Combine:
 
 def _reduce(windows: _Windows, entries: Sequence[Any], starts: Sequence[Any]) -> Entries:
     """The reduction along each axis; the initial values come once and first."""
-    combine = _on_arrays(windows.jaxpr, windows.consts)
     _, _, sizes, strides, padding, bases, spacings = windows
     apart = [(*ends, base - 1) for ends, base in zip(padding, bases, strict=True)]
+    combine = _where_held(_on_arrays(windows.jaxpr, windows.consts), entries, starts)
     xs = [lax.pad(x, start, apart) for x, start in zip(entries, starts, strict=True)]
-    for axis in reversed(range(xs[0].ndim)):
-        side = Side(axis, sizes[axis], strides[axis], spacings[axis], xs[0].shape[axis])
-        places = range(side.size)
-        xs = _fold(combine, [[entries_at(x, side, place) for x in xs] for place in places])
-    shape = xs[0].shape
-    return combine([lax.broadcast(start, shape) for start in starts], xs)
+    row = _Row(xs, _held(entries[0].shape, apart))
+    for axis in reversed(range(len(sizes))):
+        side = Side(axis, sizes[axis], strides[axis], spacings[axis], row.held.shape[axis])
+        row = _fold(combine, [_entries(row, side, place) for place in range(side.size)])
+    first = [lax.broadcast(start, row.held.shape) for start in starts]
+    return combine(_Row(first, row.held), row).entries
 
 
-def _fold(combine: Combine, rows: list[Entries]) -> Entries:
+class _Row(NamedTuple):
+    """Values at every place, and at which of the places there is an entry among them.
+
+    Elsewhere the value is the neutral one, from padding; shapes alone decide where.
+    """
+
+    entries: Entries
+    held: NDArray[np.bool_]
+
+
+def _held(shape: Ints, apart: Sequence[tuple[int, int, int]]) -> NDArray[np.bool_]:
+    with jax.ensure_compile_time_eval():
+        return np.asarray(lax.pad(np.ones(shape, np.int32), np.int32(0), apart)) > 0
+
+
+def _entries(row: _Row, side: Side, place: int) -> _Row:
+    with jax.ensure_compile_time_eval():
+        held = np.asarray(entries_at(row.held, side, place))
+    return _Row([entries_at(x, side, place) for x in row.entries], held)
+
+
+def _where_held(combine: Combine, entries: Sequence[Any], starts: Sequence[Any]) -> CombineRows:
+    """Combine rows where one of them holds an entry.
+
+    Two neutral values need not be a point where the computation can be differentiated twice: the
+    second derivative of `logaddexp` at two infinities is not a number. There it sees an entry.
+    """
+
+    def combined(first: _Row, second: _Row) -> _Row:
+        held = first.held | second.held
+        if held.all():
+            return _Row(combine(first.entries, second.entries), held)
+        if not held.any():
+            return first
+        fill = [lax.stop_gradient(lax.reshape(x, (x.size,))[0]) for x in entries]
+        pair = [
+            [jnp.where(held, x, value) for x, value in zip(row.entries, fill, strict=True)]
+            for row in (first, second)
+        ]
+        found = zip(combine(*pair), starts, strict=True)
+        return _Row([jnp.where(held, x, start) for x, start in found], held)
+
+    return combined
+
+
+def _fold(combine: CombineRows, rows: list[_Row]) -> _Row:
     """Combine neighbours until one row is left; a last one without a neighbour waits."""
     while len(rows) > 1:
         pairs = [combine(*both) for both in zip(rows[0::2], rows[1::2], strict=False)]

@@ -80,3 +80,36 @@ def test_a_gradient_by_the_initial_value_is_refused() -> None:
 
     with pytest.raises(funcgrad.MissingRuleError, match="by its initial value, which must be neut"):
         funcgrad.grad(total)(jnp.float32(1))
+
+
+@pytest.mark.parametrize("compile_", [jax.jit, lambda function: function])
+def test_padding_beside_padding_leaves_the_second_order_finite(compile_: Any) -> None:
+    """Two infinities are no point where `logaddexp` can be differentiated twice."""
+    x, toward, ct = uniform(4, 3), uniform(4, 3) - 0.5, jnp.ones((2, 3))
+
+    def soft_maximum(x: Any) -> Any:
+        start = np.asarray(-np.inf, x.dtype)
+        padding = ((1, 0), (0, -1))
+        return jax.lax.reduce_window(
+            x, start, jnp.logaddexp, (2, 2), (2, 1), padding, (1, 2), (2, 1)
+        )
+
+    def gradient(x: Any) -> Any:
+        return funcgrad.vjp(soft_maximum, x)[1](ct)[0]
+
+    second = compile_(lambda x: funcgrad.vjp(gradient, x)[1](toward)[0])(x)
+    step = jnp.float32(1e-2)
+    change = (gradient(x + step * toward) - gradient(x - step * toward)) / (2 * step)
+    assert bool(jnp.isfinite(second).all())
+    np.testing.assert_allclose(second, change, atol=2e-3)
+
+
+def test_windows_of_padding_alone_give_the_initial_value() -> None:
+    def products_of(x: Any) -> Any:
+        start = np.asarray(1, x.dtype)
+        return jax.lax.reduce_window(x, start, jax.lax.mul, (2,), (2,), ((2, 2),))
+
+    x = uniform(2)
+    out, pullback = funcgrad.vjp(products_of, x)
+    np.testing.assert_array_equal(out, [1, x[0] * x[1], 1])
+    np.testing.assert_allclose(pullback(jnp.ones(3))[0], [x[1], x[0]])
