@@ -19,8 +19,8 @@ ORDER = [
     "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
     "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
     "_pullback", "_transform", "_jacobian", "_extend", "_steps", "_descent", "_target", "_graph",
-    "_diagnosis", "models", "verify", "search", "train", "bench", "listing", "show", "checking",
-    "audit", "cli",
+    "_diagnosis", "parallel", "models", "verify", "search", "train", "bench", "listing", "show",
+    "checking", "audit", "cli",
     "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._choices import Choices
-from .._domains import both, like, matrix, ranked, real, square_matrix
+from .._domains import beyond, both, like, matrix, ranked, real, square_matrix
 from .._kinds import Operation, Params, Shape
 
 
@@ -105,5 +105,11 @@ OPERATIONS = (
         apart=lambda *_: True,
         order=1,
     ),
-    Operation("vander", "linear algebra", "jnp.vander({0}.ravel()[:3], 3)", (real(ranked(1)),)),
+    # At 0 the forward derivative of JAX is not a number: tests/verify/jax_defects.py.
+    Operation(
+        "vander",
+        "linear algebra",
+        "jnp.vander({0}.ravel()[:3], 3)",
+        (real(ranked(1), beyond(0.05)),),
+    ),
 )
