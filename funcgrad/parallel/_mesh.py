@@ -50,8 +50,8 @@ def make_mesh(
     Raises:
         ConfigurationError: there are fewer devices than the mesh has places.
 
-    >>> make_mesh({"data": 1}).shape
-    OrderedDict({'data': 1})
+    >>> dict(make_mesh({"data": 1}).shape)
+    {'data': 1}
     """
     found = list(jax.devices() if devices is None else devices)
     places = math.prod(axes.values())
