@@ -18,6 +18,7 @@ from typing import NamedTuple, NoReturn
 from funcgrad import __version__
 from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
 from funcgrad.audit import options as audit_options
+from funcgrad.bench import options as bench_options
 from funcgrad.checking import options as checking_options
 from funcgrad.listing import options as listing_options
 from funcgrad.search import options as search_options
@@ -80,6 +81,12 @@ COMMANDS = (
         "search random programs for derivatives about which independent oracles disagree",
         search_options.add_arguments,
         "funcgrad.search.command:run",
+    ),
+    Command(
+        "bench",
+        "measure what our gradients cost beside jax.grad and others",
+        bench_options.add_arguments,
+        "funcgrad.bench.command:run",
     ),
     Command(
         "rules",

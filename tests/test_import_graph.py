@@ -23,7 +23,7 @@ ORDER = [
     "checking", "audit", "cli",
     "__main__", "pytest_plugin",
 ]  # fmt: skip
-OPTIONAL = {"flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
+OPTIONAL = {"autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
 # Modules that import by a computed name, and why.
 DYNAMIC = {
     "funcgrad._lazy": "public names load on first use",
@@ -35,6 +35,7 @@ DYNAMIC = {
     "funcgrad.search._worker": "the function that the user names by --setup",
     "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
+    "funcgrad.bench.command": "the picture and competitors need optional packages",
     "funcgrad.train.command": "the reference and the picture need optional packages",
 }
 

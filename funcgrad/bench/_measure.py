@@ -69,6 +69,14 @@ def in_turns(
     return times
 
 
+def turns_within(
+    competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
+) -> int:
+    """How many turns fit into a time: from 5 to 41, an odd number."""
+    round_ = sum(max(least, _seconds(call, 1)) for call in competitors.values())
+    return 2 * (max(5, min(41, int(seconds / round_))) // 2) + 1
+
+
 def _calls_for(call: Callable[[], Any], least: float) -> int:
     for _ in range(3):
         jax.block_until_ready(call())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funcgrad.bench._measure import Ratio, in_turns, ratio
+from funcgrad.bench._measure import Ratio, in_turns, ratio, turns_within
 
 times = st.lists(st.floats(1e-3, 1.0), min_size=5, max_size=60)
 
@@ -39,3 +39,9 @@ def test_competitors_take_turns_in_rotated_order() -> None:
     times = in_turns(calls, turns=3, least=0.0)
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3, "c": 3}
     assert "".join(order[-9:]) == "abcbcacab"
+
+
+def test_turns_are_odd_and_bounded() -> None:
+    calls = {"a": lambda: None, "b": lambda: None}
+    assert turns_within(calls, 0.0) == 5
+    assert turns_within(calls, 100.0, least=1e-3) == 41

@@ -1,0 +1,206 @@
+"""The figures of one workload: what its gradient costs to make and to run, and how right it is."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from funcgrad.bench._count import equations, operations
+from funcgrad.bench._measure import Ratio, in_turns, ratio, turns_within
+from funcgrad.bench._workload import Workload
+
+Gradient = Callable[..., Any]
+SECONDS = "s"
+
+
+class Figure(NamedTuple):
+    """One figure of one workload.
+
+    Attributes:
+        workload, name: of what; the name is a row of the table of targets.
+        unit: "s", "bytes", "operations", …
+        ours, theirs: medians, or exact numbers.
+        against: the competitor.
+        ratio: ours over theirs with its interval, which has no width for exact numbers.
+        control: the competitor against itself; None for exact numbers.
+        note: what else is known.
+    """
+
+    workload: str
+    name: str
+    unit: str
+    ours: float
+    theirs: float
+    against: str
+    ratio: Ratio
+    control: Ratio | None = None
+    note: str = ""
+
+
+def figures(workload: Workload, seconds: float) -> Iterator[Figure]:
+    """Measure one workload, each timed figure for about so many seconds."""
+    first = _FirstCalls(workload, seconds)
+    yield from first.figures()
+    yield _run(workload, first, seconds)
+    yield _eager(workload, seconds)
+    yield from _sizes(workload, first)
+    yield from _counted(workload)
+    if workload.wide:
+        yield _error(workload, first)
+
+
+# --- the first call -------------------------------------------------------------------------------
+
+
+class _FirstCalls:
+    """Traces, lowers and compiles fresh copies in turns, and keeps a program of each."""
+
+    def __init__(self, workload: Workload, seconds: float) -> None:
+        self.workload = workload
+        self.times: dict[tuple[str, str], list[float]] = {}
+        self.programs: dict[str, Any] = {}
+        gradients = {"ours": workload.ours, "theirs": workload.theirs, "again": workload.theirs}
+        for name, gradient in gradients.items():  # what JAX keeps of inner functions is warm then
+            self._first_call(name, gradient)
+        self.times.clear()
+        end, turn = time.monotonic() + seconds, 0
+        names = list(gradients)
+        while turn < 5 or (time.monotonic() < end and turn < 41):
+            for name in names[turn % 3 :] + names[: turn % 3]:
+                self._first_call(name, gradients[name])
+            turn += 1
+
+    def _first_call(self, name: str, gradient: Gradient) -> None:
+        clock = [time.perf_counter()]
+        traced = fresh(gradient).trace(*self.workload.arguments)
+        clock.append(time.perf_counter())
+        lowered = traced.lower()
+        clock.append(time.perf_counter())
+        self.programs[name] = lowered.compile()
+        clock.append(time.perf_counter())
+        for part, begin, end in zip(_PARTS, clock, clock[1:], strict=False):
+            self.times.setdefault((name, part), []).append(end - begin)
+
+    def figures(self) -> Iterator[Figure]:
+        for part in _PARTS:
+            times = {name: self.times[name, part] for name in ("ours", "theirs", "again")}
+            yield _timed(self.workload, part, times)
+
+
+_PARTS = ("trace", "lower", "compile")
+
+
+def fresh(gradient: Gradient) -> Any:
+    """A jitted copy that JAX has not met: of a known function it would reuse what it has."""
+
+    def copy(*arguments: Any) -> Any:
+        return gradient(*arguments)
+
+    return jax.jit(copy)
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def _run(workload: Workload, first: _FirstCalls, seconds: float) -> Figure:
+    calls = {name: _call(program, workload) for name, program in first.programs.items()}
+    same = skeleton(first.programs["ours"].as_text()) == skeleton(
+        first.programs["theirs"].as_text()
+    )
+    times = in_turns(calls, turns_within(calls, seconds))
+    return _timed(workload, "run", times, "same optimised program" if same else "")
+
+
+def _eager(workload: Workload, seconds: float) -> Figure:
+    calls = {
+        "ours": _call(workload.ours, workload),
+        "theirs": _call(workload.theirs, workload),
+        "again": _call(workload.theirs, workload),
+    }
+    for call in calls.values():
+        jax.block_until_ready(call())
+    times = in_turns(calls, turns_within(calls, seconds))
+    return _timed(workload, "eager", times, f"{workload.bound} dominates")
+
+
+def _call(gradient: Gradient, workload: Workload) -> Callable[[], Any]:
+    return lambda: gradient(*workload.arguments)
+
+
+def _timed(workload: Workload, name: str, times: dict[str, list[float]], note: str = "") -> Figure:
+    ours, theirs = times["ours"], times["theirs"]
+    return Figure(
+        workload.name, name, SECONDS, statistics.median(ours), statistics.median(theirs),
+        workload.against, ratio(ours, theirs), ratio(times["again"], theirs), note,
+    )  # fmt: skip
+
+
+# --- exact numbers --------------------------------------------------------------------------------
+
+
+def exact(workload: Workload, name: str, unit: str, ours: float, theirs: float) -> Figure:
+    """A figure without an interval; two zeros have the ratio one."""
+    quotient = 1.0 if ours == theirs else ours / theirs if theirs else float("inf")
+    return Figure(
+        workload.name, name, unit, ours, theirs, workload.against,
+        Ratio(quotient, quotient, quotient),
+    )  # fmt: skip
+
+
+def _sizes(workload: Workload, first: _FirstCalls) -> Iterator[Figure]:
+    ours, theirs = first.programs["ours"], first.programs["theirs"]
+
+    def sized(name: str, unit: str, measure: Callable[[Any], float]) -> Figure:
+        return exact(workload, name, unit, measure(ours), measure(theirs))
+
+    yield sized("memory", "bytes", lambda p: p.memory_analysis().temp_size_in_bytes)
+    yield sized("program", "instructions", lambda p: len(skeleton(p.as_text())))
+    yield sized("traffic", "bytes", lambda p: p.cost_analysis().get("bytes accessed", 0.0))
+
+
+def _counted(workload: Workload) -> Iterator[Figure]:
+    """The sizes of the jaxprs; and the gradient's operations over the function's own."""
+    ours = jax.make_jaxpr(workload.ours)(*workload.arguments)
+    theirs = jax.make_jaxpr(workload.theirs)(*workload.arguments)
+    yield exact(workload, "jaxpr", "equations", equations(ours), equations(theirs))
+    if workload.trips:  # the reversed loop's trips are not written in its program
+        return
+    own = operations(jax.make_jaxpr(workload.function)(*workload.arguments))
+    yield exact(workload, "operations", "operations", operations(ours), own)._replace(
+        against="the function", note=f"jax.grad: {operations(theirs) / own:.2f}"
+    )
+
+
+def _error(workload: Workload, first: _FirstCalls) -> Figure:
+    """The error of the compiled gradients, relative to the largest entry, against float64."""
+    with jax.enable_x64(True):
+        wide = jax.tree.map(_widened, workload.arguments)
+        truth = jax.tree.map(np.asarray, jax.jit(workload.theirs)(*wide))
+    errors = [
+        _distance(first.programs[name](*workload.arguments), truth) for name in ("ours", "theirs")
+    ]
+    return exact(workload, "error", "relative", *errors)
+
+
+def _widened(leaf: Any) -> Any:
+    array = np.asarray(leaf)
+    return array.astype(np.float64) if array.dtype == np.float32 else array
+
+
+def _distance(found: Any, truth: Any) -> float:
+    pairs = list(zip(jax.tree.leaves(found), jax.tree.leaves(truth), strict=True))
+    largest = max(float(np.max(np.abs(right))) for _, right in pairs)
+    worst = max(float(np.max(np.abs(np.asarray(got, np.float64) - right))) for got, right in pairs)
+    return worst / largest if largest else worst
+
+
+def skeleton(program: str) -> list[str]:
+    """The operations of a compiled program with their shapes, without names and source lines."""
+    found = re.finditer(r"^\s*(?:ROOT )?%?[\w.-]+ = (\S+|\([^)]*\)) ([\w-]+)\(", program, re.M)
+    return sorted(f"{match[2]} {match[1]}" for match in found)

@@ -1,0 +1,46 @@
+"""What the device can do at best, measured: a large product of matrices and a large copy."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+_SIDE = {"cpu": 1024}  # of the matrices; elsewhere 8192
+_COPIED = {"cpu": 2**24}  # entries; elsewhere 2**28
+
+
+class Roofline(NamedTuple):
+    """The measured peaks of a device, in float32.
+
+    Attributes:
+        operations: floating point operations a second, of a product of matrices.
+        traffic: bytes a second read and written, of a copy.
+    """
+
+    operations: float
+    traffic: float
+
+
+def roofline() -> Roofline:
+    """Measure the default device."""
+    platform = jax.devices()[0].platform
+    side, entries = _SIDE.get(platform, 8192), _COPIED.get(platform, 2**28)
+    square = jnp.ones((side, side))
+    product = _seconds(jax.jit(lambda a: a @ a), square)
+    copied = _seconds(jax.jit(lambda a: a + 1), jnp.ones(entries))
+    return Roofline(2 * side**3 / product, 8 * entries / copied)
+
+
+def _seconds(function: Callable[[Any], Any], argument: Any) -> float:
+    jax.block_until_ready(function(argument))
+    times = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)

@@ -1,0 +1,97 @@
+"""The course's run of 1,848 steps, beside the loops that other libraries' users write."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from funcgrad import models
+from funcgrad._descent import minimize
+from funcgrad.bench._figures import SECONDS, Figure
+from funcgrad.bench._measure import in_turns, ratio, turns_within
+
+STEPS, RATE, MOMENTUM = 1848, 0.003, 0.9
+_NAME = "course run"
+
+
+def training(seconds: float) -> Iterator[Figure]:
+    """Compiled, beside Optax with a jitted step in a Python loop; and first calls included."""
+    ours, theirs = _ours(), _optax_loop()
+    calls = {"ours": ours, "theirs": theirs, "again": theirs}
+    for call in (ours, theirs):
+        call()
+    times = in_turns(calls, turns_within(calls, seconds))
+    yield Figure(
+        _NAME, "training", SECONDS,
+        statistics.median(times["ours"]), statistics.median(times["theirs"]),
+        "Optax loop", ratio(times["ours"], times["theirs"]),
+        ratio(times["again"], times["theirs"]),
+        f"{STEPS / statistics.median(times['ours']):.0f} steps a second",
+    )  # fmt: skip
+
+
+def _problem() -> tuple[Any, Any, optax.GradientTransformation]:
+    sine = models.noisy_sine()
+    return models.init_widenet(), (sine.x, sine.y), optax.sgd(RATE, MOMENTUM)
+
+
+def _ours() -> Callable[[], Any]:
+    params, data, optimizer = _problem()
+
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return models.widenet_loss(params, x, y)
+
+    return lambda: minimize(loss, params, optimizer, *data, steps=STEPS).losses
+
+
+def _optax_loop() -> Callable[[], Any]:
+    first, data, optimizer = _problem()
+
+    @jax.jit
+    def step(params: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        value, gradient = jax.value_and_grad(models.widenet_loss)(params, x, y)
+        updates, state = optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state, value
+
+    def loop() -> Any:
+        params, state, losses = first, optimizer.init(first), []
+        for _ in range(STEPS):
+            params, state, value = step(params, state, *data)
+            losses.append(value)
+        return params, losses[-1]
+
+    return loop
+
+
+def first_run() -> float:
+    """Seconds of our run the first time: tracing, compiling and training."""
+    begin = time.perf_counter()
+    jax.block_until_ready(_ours()())  # a fresh loss, so that nothing of it is compiled yet
+    return time.perf_counter() - begin
+
+
+def beside_eager(name: str, loop: Callable[[], float], repeats: int = 3) -> Figure:
+    """Our run, compiling included, beside an eager loop of another framework."""
+    ours, theirs = [], []
+    for _ in range(repeats):
+        ours.append(first_run())
+        begin = time.perf_counter()
+        loop()
+        theirs.append(time.perf_counter() - begin)
+    return Figure(
+        _NAME, "training, first call", SECONDS, statistics.median(ours),
+        statistics.median(theirs), name, ratio(ours, theirs),
+    )  # fmt: skip
+
+
+def arrays() -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any]]:
+    """The problem as NumPy arrays, for frameworks that are not JAX."""
+    params, (x, y), _ = _problem()
+    return {name: np.asarray(leaf) for name, leaf in params.items()}, np.asarray(x), np.asarray(y)
