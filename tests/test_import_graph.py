@@ -23,7 +23,9 @@ ORDER = [
     "checking", "audit", "cli",
     "__main__", "pytest_plugin",
 ]  # fmt: skip
-OPTIONAL = {"autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "treescope"}
+OPTIONAL = {
+    "autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "treescope",
+}  # fmt: skip
 # Modules that import by a computed name, and why.
 DYNAMIC = {
     "funcgrad._lazy": "public names load on first use",
