@@ -97,10 +97,13 @@ def hessian_vector() -> Workload:
     def loss(params: Any) -> Any:
         return models.widenet_loss(params, sine.x, sine.y)
 
-    def ours(params: Any) -> Any:
-        return hvp(loss, params, vector)
+    def first(params: Any, vector: Any) -> Any:
+        return jax.grad(loss)(params)
 
-    def theirs(params: Any) -> Any:
+    def ours(params: Any, vector: Any) -> Any:
+        return hvp(loss, (params,), (vector,))
+
+    def theirs(params: Any, vector: Any) -> Any:
         return jax.jvp(jax.grad(loss), (params,), (vector,))[1]
 
-    return Workload("HVP", jax.grad(loss), (params,), ours, theirs, "jax.jvp of grad")
+    return Workload("HVP", first, (params, vector), ours, theirs, "jax.jvp of grad")

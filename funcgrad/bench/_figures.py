@@ -66,12 +66,15 @@ class _FirstCalls:
         self.times: dict[tuple[str, str], list[float]] = {}
         self.programs: dict[str, Any] = {}
         gradients = {"ours": workload.ours, "theirs": workload.theirs, "again": workload.theirs}
+        begin = time.monotonic()
         for name, gradient in gradients.items():  # what JAX keeps of inner functions is warm then
             self._first_call(name, gradient)
+        if time.monotonic() - begin > max(_LONG, 5 * seconds):
+            return  # beside so long a compilation, warming is nothing
         self.times.clear()
         end, turn = time.monotonic() + seconds, 0
-        names = list(gradients)
-        while turn < 5 or (time.monotonic() < end and turn < 41):
+        names, least = list(gradients), 5 if seconds >= 1 else 3
+        while turn < least or (time.monotonic() < end and turn < 41):
             for name in names[turn % 3 :] + names[: turn % 3]:
                 self._first_call(name, gradients[name])
             turn += 1
@@ -93,6 +96,7 @@ class _FirstCalls:
             yield _timed(self.workload, part, times)
 
 
+_LONG = 5.0  # seconds of three first calls, after which they are not repeated
 _PARTS = ("trace", "lower", "compile")
 
 

@@ -17,6 +17,10 @@ from typing import Any, NamedTuple
 import jax
 
 
+_LONG = 1.5  # seconds of one round of all competitors, from which on three rounds must do
+_SLOW = 0.1  # seconds of one call, from which on the processor's warmth does not matter
+
+
 class Ratio(NamedTuple):
     """A median of paired ratios and the ends of its 95% interval."""
 
@@ -72,12 +76,16 @@ def in_turns(
 def turns_within(
     competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
 ) -> int:
-    """How many turns fit into a time: from 5 to 41, an odd number."""
+    """How many turns fit into a time: from 5 to 41, an odd number; 3 of very long ones."""
     round_ = sum(max(least, _seconds(call, 1)) for call in competitors.values())
+    if round_ > max(_LONG, seconds):
+        return 3
     return 2 * (max(5, min(41, int(seconds / round_))) // 2) + 1
 
 
 def _calls_for(call: Callable[[], Any], least: float) -> int:
+    if _seconds(call, 1) > _SLOW:
+        return 1
     for _ in range(3):
         jax.block_until_ready(call())
     once = _seconds(call, 1)
