@@ -17,11 +17,15 @@ from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-DONE, DIED, HUNG = "done", "died", "hung"
+DONE, FAILED, DIED, HUNG = "done", "failed", "died", "hung"
 _TICK = 0.2  # seconds after which a caller hears from the pool, whether or not anything is done
 _LIVES = 1500  # tasks after which a worker is replaced: compiled programs are never freed
 Note = Callable[[Any], None]
 Work = Callable[[Any, Note], Any]
+
+
+class Unusable(Exception):  # noqa: N818 -- it is raised by the work, for the caller's caller
+    """Raised by the work when it can do no task at all; `run` raises it as a `RuntimeError`."""
 
 
 class Outcome(NamedTuple):
@@ -29,15 +33,18 @@ class Outcome(NamedTuple):
 
     Attributes:
         task: the task.
-        kind: "done", "died" (the process ended) or "hung" (it took too long and was killed).
+        kind: "done", "failed" (the work raised), "died" (the process ended) or "hung" (it took too
+            long and was killed).
         result: what the work returned; otherwise the last thing that it noted.
-        detail: in words, how the process ended.
+        detail: the error that the work raised, or how the process ended, in words.
+        trace: the traceback of that error.
     """
 
     task: Any
     kind: str
     result: Any = None
     detail: str = ""
+    trace: str = ""
 
 
 class _Worker:
@@ -92,6 +99,9 @@ def run(
         start: if given, the seconds in which a new process must say its first word, imports
             included; and `limit` counts from each note anew.
         environment: variables that are set in the processes before the module is imported.
+
+    Raises:
+        RuntimeError: the function cannot be imported, or raises `Unusable`.
     """
     waiting = iter(tasks)
     workers: list[_Worker] = []
@@ -166,9 +176,15 @@ def _listen(worker: _Worker) -> Outcome | None:
     if word == "note":
         worker.noted = content
         return None
-    if word == "failed":  # an error of the work itself, which is the caller's to see
+    if word == "unusable":
         raise RuntimeError(content)
+    if word == FAILED:
+        return Outcome(worker.task, FAILED, worker.noted, _last_line(content), content)
     return Outcome(worker.task, DONE, content)
+
+
+def _last_line(trace: str) -> str:
+    return (trace.strip().splitlines() or ["an error"])[-1][:200]
 
 
 def _ending(code: int | None) -> str:
@@ -186,8 +202,20 @@ def _serve(pipe: Connection, target: str, environment: Mapping[str, str]) -> Non
         try:
             module, name = target.split(":")
             work: Work = getattr(import_module(module), name)
-            while True:
-                task = pipe.recv()
-                pipe.send(("done", work(task, lambda content: pipe.send(("note", content)))))
         except Exception:
-            pipe.send(("failed", traceback.format_exc()))
+            pipe.send(("unusable", traceback.format_exc()))
+            return
+        while True:
+            _answer(pipe, work, pipe.recv())
+
+
+def _answer(pipe: Connection, work: Work, task: Any) -> None:
+    """Do one task; an error of the work is an answer, too."""
+    try:
+        pipe.send((DONE, work(task, lambda content: pipe.send(("note", content)))))
+    except BrokenPipeError:
+        raise
+    except Unusable:
+        pipe.send(("unusable", traceback.format_exc()))
+    except Exception:
+        pipe.send((FAILED, traceback.format_exc()))

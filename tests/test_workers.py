@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from funcgrad._workers import DIED, DONE, HUNG, Outcome, run
+from funcgrad._workers import DIED, DONE, FAILED, HUNG, Outcome, Unusable, run
 
 HERE = "tests.test_workers:work"
 
@@ -27,6 +27,10 @@ def work(task: str, note: Callable[[Any], None]) -> Any:
             time.sleep(600)
         case "fail":
             raise ValueError("the work is wrong")
+        case "unusable":
+            raise Unusable("no task can be done")
+        case "unpicklable":
+            return lambda: None
         case "process":
             return os.getpid()
         case "environment":
@@ -60,9 +64,18 @@ def test_two_processes_share_the_tasks_and_have_the_environment() -> None:
     assert {o.result for o in found.values()} == {"A", "B", "green"}
 
 
-def test_an_error_of_the_work_is_the_callers() -> None:
-    with pytest.raises(RuntimeError, match="ValueError: the work is wrong"):
-        outcomes(["a", "fail"])
+def test_an_error_of_the_work_is_its_outcome_and_the_rest_goes_on() -> None:
+    found = outcomes(["a", "fail", "unpicklable", "b"])
+    assert found["fail"][1:4] == (FAILED, "began fail", "ValueError: the work is wrong")
+    assert "raise ValueError" in found["fail"].trace
+    assert found["unpicklable"].kind == FAILED
+    assert [found[name].result for name in "ab"] == ["A", "B"]
+
+
+@pytest.mark.parametrize("target", [HERE, "tests.no_such_module:work"])
+def test_work_that_cannot_be_done_at_all_is_the_callers(target: str) -> None:
+    with pytest.raises(RuntimeError, match=r"no task can be done|no_such_module"):
+        list(run(["unusable"], target))
 
 
 def test_the_caller_hears_while_nothing_ends() -> None:

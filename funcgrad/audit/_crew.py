@@ -70,6 +70,8 @@ class Crew:
         outcome = next(found for found in self._outcomes if found is not None)
         if outcome.kind == workers.HUNG:
             raise ConfigurationError(f"no worker process was ready: {outcome.detail}")
+        if outcome.kind == workers.FAILED:
+            raise ConfigurationError(f"the audit cannot start: {outcome.detail}")
         if outcome.kind == workers.DIED:
             raise ConfigurationError(
                 f"{outcome.detail} before it was ready; a program that calls this needs the guard "

@@ -97,7 +97,7 @@ def hessian_vector() -> Workload:
     def loss(params: Any) -> Any:
         return models.widenet_loss(params, sine.x, sine.y)
 
-    def first(params: Any, vector: Any) -> Any:
+    def first(params: Any, _vector: Any) -> Any:
         return jax.grad(loss)(params)
 
     def ours(params: Any, vector: Any) -> Any:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import jax
 
-
 _LONG = 1.5  # seconds of one round of all competitors, from which on three rounds must do
 _SLOW = 0.1  # seconds of one call, from which on the processor's warmth does not matter
 

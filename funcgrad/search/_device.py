@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,17 +14,19 @@ from ..verify._rounding import epsilon
 from ._native import comparable, far, same
 from ._program import Program
 from ._twin import Flat, Values
-from ._verdicts import OURS, UNSTABLE, VALUE, WRONG, Disagreement, Margin, raised
+from ._verdicts import JAX, OURS, UNSTABLE, VALUE, WRONG, Disagreement, Margin, raised
+
+_UNDER_JIT, _EAGERLY = " under jit", " eagerly"
 
 
 def compiled(flat: Flat, truth: Values, allowed: Margin, program: Program) -> list[Disagreement]:
     """Value and gradients under `jit`."""
-    return _run(flat, truth, allowed, program, " under jit", jax.jit)
+    return _run(flat, truth, allowed, program, _UNDER_JIT)
 
 
 def eager(flat: Flat, truth: Values, allowed: Margin, program: Program) -> list[Disagreement]:
     """Value and gradients operation by operation."""
-    return _run(flat, truth, allowed, program, " eagerly", lambda function: function)
+    return _run(flat, truth, allowed, program, _EAGERLY)
 
 
 def _run(
@@ -33,19 +35,19 @@ def _run(
     allowed: Margin,
     program: Program,
     how: str,
-    wrap: Callable[..., Any],
 ) -> list[Disagreement]:
     """Against NumPy, in one precision; against the truth, where the program does not round."""
     transforms = (engine.grad, jax.grad) if comparable(program) else (engine.grad,)
-    functions = [wrap(flat.run), *(wrap(t(flat.run, flat.every)) for t in transforms)]
-    try:
-        value, *gradients = [function(*flat.leaves) for function in functions]
-    except Exception as error:
-        return [] if not_offered(error) else [raised(OURS, f"gradient{how}", error)]
+    wanted = [flat.run, *(transform(flat.run, flat.every) for transform in transforms)]
+    functions = [_wrapped(function, how) for function in wanted]
+    answers, failures = _asked(functions, flat)
+    if failures:
+        return _raised(failures, how)
+    value, *gradients = answers
     # XLA may leave out that a compiled program rounds to fewer digits on its way.
     found = [] if program.rounds else _value(flat, value, how)
     # An eager gradient may be computed in another way when it is asked for again.
-    known = [(functions[0], [value]), (functions[1], gradients[0])][: 2 if wrap is jax.jit else 1]
+    known = [(functions[0], [value]), (functions[1], gradients[0])][: 2 if how == _UNDER_JIT else 1]
     if not found and not all(_repeats(function, flat, first) for function, first in known):
         found.append(Disagreement(OURS, UNSTABLE, f"gradient{how}", "the second run differs"))
     if not found and comparable(program):
@@ -55,6 +57,29 @@ def _run(
         expected = flat.gradient(engine.grad)(*flat.leaves)
         found = same(expected, list(gradients[0]), allowed, f"gradient{how}")
     return found
+
+
+def _wrapped(function: Callable[..., Any], how: str) -> Callable[..., Any]:
+    return jax.jit(function) if how == _UNDER_JIT else function
+
+
+def _asked(functions: Sequence[Callable[..., Any]], flat: Flat) -> tuple[Values, dict[str, Any]]:
+    """What the functions return, once it is there; and the errors of those that raise, by whose."""
+    answers, failures = [], dict[str, Any]()
+    for who, function in zip((VALUE, OURS, JAX), functions, strict=False):
+        try:
+            answers.append(jax.block_until_ready(function(*flat.leaves)))
+        except Exception as error:  # what a compiler may raise is not known
+            failures[who] = error
+    return answers, failures
+
+
+def _raised(failures: dict[str, Any], how: str) -> list[Disagreement]:
+    """Whose error it is: the program's before the gradients', and JAX's if both engines fail."""
+    if any(not_offered(error) for error in failures.values()):
+        return []
+    who = next(who for who in (VALUE, JAX, OURS) if who in failures)
+    return [raised(who, ("value" if who == VALUE else "gradient") + how, failures[who])]
 
 
 def _value(flat: Flat, value: Any, how: str) -> list[Disagreement]:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import _workers as workers
-from ._verdicts import ABORT, HANG, VALUE, title
+from ._verdicts import ABORT, CRASH, HANG, SEARCH, VALUE, title
 
 Label = tuple[str, str, str]
 Key = tuple[Label, tuple[str, ...]]
-_LOST = {workers.DIED: ABORT, workers.HUNG: HANG}
+_LOST = {
+    workers.DIED: (VALUE, ABORT, "value"),
+    workers.HUNG: (VALUE, HANG, "value"),
+    workers.FAILED: (SEARCH, CRASH, "work"),
+}
 _LOST_TEST = '''"""{title}: {detail}.
 
 Seed {seed}, program {number} of `funcgrad fuzz`, in {dtype}.
@@ -34,7 +38,7 @@ class Finding:
     """A disagreement between oracles, shrunk.
 
     Attributes:
-        who: whose answer is wrong: "ours", "jax", "both", "value" or "undecided".
+        who: whose answer is wrong: "ours", "jax", "both", "value", "undecided" or "search".
         kind: "wrong", "nan", "crash", "shape", "dtype", "unstable", "abort" or "hang".
         what: the quantity.
         text: what was seen.
@@ -109,16 +113,17 @@ class Ledger:
         return True
 
     def enter_lost(self, outcome: workers.Outcome) -> bool:
-        """A program of which a process died or did not come to an end; whether it is new."""
+        """A program at which a process failed, died or came to no end; whether it is new."""
         source, dtype = outcome.result or ("nothing was drawn yet", "")
-        kind = _LOST[outcome.kind]
+        who, kind, what = _LOST[outcome.kind]
         seed, number = outcome.task.seed, outcome.task.number
         test = _LOST_TEST.format(
-            title=title(VALUE, kind, "value"), detail=outcome.detail, seed=seed, number=number,
-            dtype=dtype, source=source,
+            title=title(who, kind, what), detail=outcome.detail.replace("\\", "/"), seed=seed,
+            number=number, dtype=dtype, source=source,
         )  # fmt: skip
+        test += "".join(f"# {line}\n" for line in outcome.trace.splitlines())
         found = Finding(
-            VALUE, kind, "value", outcome.detail, (f"program {number}",), source, test, 0, number
+            who, kind, what, outcome.detail, (f"program {number}",), source, test, 0, number
         )
         is_new = found.key not in self._found
         self._found.setdefault(found.key, found)

@@ -31,6 +31,7 @@ from ._verdicts import (
     JAX,
     NAN,
     OURS,
+    SEARCH,
     VALUE,
     WRONG,
     Disagreement,
@@ -107,12 +108,24 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
         found += [one] if one else []
         for asked, oracle in _NATIVE:
             if not found and getattr(effort, asked):
-                found += oracle(flat, truth, allowed, program)
+                found += _heard(asked, partial(oracle, flat, truth, allowed, program))
     except Silent as reason:
         remarks.append(str(reason))
     except Unliftable as reason:
         remarks.append(f"no 64-bit form: {reason}")
+    except Exception as error:  # a long search does not end at what nobody foresaw
+        found.append(raised(SEARCH, "comparison in 64 bits", error))
     return Examined(found, remarks, flat.closed)
+
+
+def _heard(name: str, oracle: Callable[[], list[Disagreement]]) -> list[Disagreement]:
+    """What an oracle says; an error of its own is a finding about it."""
+    try:
+        return oracle()
+    except (Silent, Unliftable):
+        raise
+    except Exception as error:
+        return [raised(SEARCH, f"{name} oracle", error)]
 
 
 # --- in 64 bits -----------------------------------------------------------------------------------

@@ -134,6 +134,10 @@ _SYMMETRY = """def product(along, other):
 other = [np.cos(np.arange(a.size)).reshape(a.shape) for a in along]
 received, expected = product(along, other), product(other, along)
 """
+_EXAMINED = """jax.jit(f)(*arguments)
+jax.grad(f)(*arguments)
+received = funcgrad.grad(f)(*arguments)
+"""
 _COMPUTED = {
     "value": "received = f(*arguments)\n",
     "value under jit": "received = jax.jit(f)(*arguments)\n",
@@ -157,7 +161,7 @@ received = jax.tree.map(lambda a: a[0], jax.vmap(funcgrad.grad(f, every))(*two))
 
 def _computed(one: Disagreement) -> list[str]:
     """The lines that compute what is wrong."""
-    lines = _COMPUTED[one.what].format(engine=_engine(one)).splitlines()
+    lines = _COMPUTED.get(one.what, _EXAMINED).format(engine=_engine(one)).splitlines()
     if one.what == "gradient" and isinstance(one.expected, (int, float)):
         lines.append("received = inner(received, along)")
     return lines

@@ -14,7 +14,7 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from ..verify._differences import Estimate, differentiate
-from ..verify._lift import lift
+from ..verify._lift import kept_stops, lift
 from ..verify._lines import rescaled, root_mean_square
 from ..verify._rounding import widen
 from ._interpreter import Machine, staged
@@ -111,7 +111,8 @@ def largest(flat: Flat) -> tuple[float, float]:
 def widened(flat: Flat) -> Flat:
     """The same program with every number in 64 bits, which must be switched on."""
     leaves = [widen(leaf) for leaf in flat.leaves]
-    return _of_program(jax.make_jaxpr(lift(flat.closed))(*leaves), leaves)
+    with kept_stops():  # JAX's functions say by them what a derivative is, such as sinc's at 1
+        return _of_program(jax.make_jaxpr(lift(flat.closed))(*leaves), leaves)
 
 
 def moved(flat: Flat, generator: np.random.Generator, share: float) -> Values:

@@ -12,6 +12,7 @@ from .. import _jaxcompat as compat
 from ..verify._rounding import epsilon
 
 OURS, JAX, BOTH, VALUE, UNDECIDED = "ours", "jax", "both", "value", "undecided"
+SEARCH = "search"  # an error of the search's own, which is a finding about it
 WRONG, NAN, CRASH, SHAPE, DTYPE, UNSTABLE, ABORT, HANG = (
     "wrong", "nan", "crash", "shape", "dtype", "unstable", "abort", "hang"
 )  # fmt: skip
@@ -28,6 +29,7 @@ _WHO = {
     VALUE: "the",
     BOTH: "JAX's and funcgrad's",
     UNDECIDED: "funcgrad's or JAX's",
+    SEARCH: "the search's",
 }
 _KIND = {
     WRONG: "is wrong",
@@ -55,8 +57,8 @@ class Disagreement(NamedTuple):
     """One oracle against the others.
 
     Attributes:
-        who: who is to blame: "ours", "jax", "both" (they agree, the numbers do not), "value", or
-            "undecided".
+        who: who is to blame: "ours", "jax", "both" (they agree, the numbers do not), "value",
+            "undecided", or "search" (an oracle itself failed).
         kind: "wrong", "nan", "crash", "shape", "dtype", "unstable" (not the same again), "abort"
             (the process died) or "hang".
         what: the quantity.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from .. import _workers as workers
 from . import _coverage as coverage
 from ._draw import draw_program
 from ._oracles import Effort, Examined, examine
@@ -110,8 +111,11 @@ def work(task: Task, note: Callable[[Any], None]) -> Report:
 
 @functools.cache
 def _set_up(place: str) -> None:
-    module, name = place.split(":")
-    getattr(import_module(module), name)()
+    try:
+        module, name = place.split(":")
+        getattr(import_module(module), name)()
+    except Exception as error:  # without it, no program is what it should be
+        raise workers.Unusable(f"the setup {place} raises {error!r}") from error
 
 
 def _effort(generator: np.random.Generator, everything: bool) -> Effort:

@@ -12,7 +12,9 @@ the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -31,6 +33,19 @@ Flat = Callable[..., list[Any]]
 
 class Unliftable(Exception):  # noqa: N818 -- it ends an attempt, and is no error of the user's
     """A program that has no 64-bit form; the message says which operation, and why."""
+
+
+_KEPT_STOPS: ContextVar[bool] = ContextVar("_KEPT_STOPS", default=False)
+
+
+@contextmanager
+def kept_stops() -> Iterator[None]:
+    """While it lasts, `stop_gradient` stays in lifted programs, and cuts what it cut before."""
+    token = _KEPT_STOPS.set(True)
+    try:
+        yield
+    finally:
+        _KEPT_STOPS.reset(token)
 
 
 def lift(closed: Any) -> Flat:
@@ -197,6 +212,11 @@ def _same(_equation: Any, operands: list[Any]) -> list[Any]:
     return operands
 
 
+def _stop(_equation: Any, operands: list[Any]) -> list[Any]:
+    """The derivative of what is computed; whether it is cut on purpose the checker asks."""
+    return [lax.stop_gradient(x) for x in operands] if _KEPT_STOPS.get() else operands
+
+
 def _scatter(name: str) -> Callable[[Any, list[Any]], list[Any]]:
     def scatter(equation: Any, operands: list[Any]) -> list[Any]:
         params = equation.params
@@ -240,8 +260,7 @@ _SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {
     p.nextafter_p: _natively,
     p.reduce_precision_p: _same,
     p.optimization_barrier_p: _same,
-    # The derivative of what is computed; whether it is cut on purpose is the checker's question.
-    p.stop_gradient_p: _same,
+    p.stop_gradient_p: _stop,
     p.scatter_p: _scatter("scatter"),
     p.scatter_add_p: _scatter("scatter_add"),
     p.scatter_sub_p: _scatter("scatter_sub"),

@@ -14,9 +14,12 @@ from jax import lax
 from funcgrad import _jaxcompat as compat
 from funcgrad import _registry
 from funcgrad import rules as _rules  # noqa: F401 -- fills the registry
+from funcgrad.search import _device, _twin
+from funcgrad.search import _oracles as oracles
 from funcgrad.search._choices import RandomChoices
 from funcgrad.search._oracles import Effort, examine
 from funcgrad.search._program import Program
+from funcgrad.search._verdicts import Margin
 from tests.rules.rule_faults import changed, planted, with_functions
 from tests.search.small import custom, draw_one, program
 
@@ -109,3 +112,54 @@ def test_digits_that_xla_keeps_are_no_finding() -> None:
     one = draw_one(RandomChoices(np.random.default_rng(0)), "through_bfloat16")
     assert one is not None
     assert labels(one, Effort()) == []
+
+
+def test_an_error_of_an_oracle_is_a_finding_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(oracles, "_NATIVE", (("native", fails),))
+    found = examine(program("sin"), WIDE._replace(native=True)).disagreements
+    assert [one.label for one in found] == [("search", "crash", "native oracle")]
+    assert "unforeseen" in found[0].text
+    monkeypatch.setattr(oracles, "_wide", fails)
+    assert labels(program("sin"), WIDE) == [("search", "crash", "comparison in 64 bits")]
+
+
+@pytest.mark.parametrize(
+    ("failing", "label"),
+    [
+        ((True, True, True), ("value", "crash", "value under jit")),
+        ((False, True, True), ("jax", "crash", "gradient under jit")),
+        ((False, True, False), ("ours", "crash", "gradient under jit")),
+    ],
+)
+def test_an_error_of_the_device_is_a_finding(
+    failing: tuple[bool, ...], label: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = iter(failing)
+
+    def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+        broken = next(fails)
+
+        def run(*args: Any) -> Any:
+            if broken:
+                raise RuntimeError("INTERNAL: RET_CHECK failure")
+            return function(*args)
+
+        return run
+
+    one = program("sin")
+    monkeypatch.setattr(_device, "_wrapped", lambda function, _how: jit(function))
+    flat = _twin.flatten(one)
+    found = _device.compiled(flat, [1.0], Margin([1.0], [1.0]), one)
+    assert [d.label for d in found] == [label]
+
+
+def test_a_stop_by_which_jax_says_a_derivative_is_heard() -> None:
+    """At an integer, `sinc` is y - stop_gradient(y), whose derivative is that of y."""
+    template = "({0} - {0}) + jax.lax.stop_gradient(jnp.sin({0})) * {0}"
+    one = program(custom("0 * x", template=template))
+    with jax.enable_x64(True):
+        wide = _twin.widened(_twin.flatten(one))
+        assert "stop_gradient" in str(wide.closed)
