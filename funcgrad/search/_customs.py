@@ -9,9 +9,10 @@ import numpy as np
 
 from .._jaxcompat import primitives as p
 from ..verify._lift import Unliftable, lift
+from ..verify._lines import inner
 from ..verify._programs import equations, not_offered
 from ._interpreter import Machine
-from ._twin import Flat, Values
+from ._twin import Flat, Values, weights
 from ._verdicts import (
     BOTH,
     NAN,
@@ -23,8 +24,15 @@ from ._verdicts import (
     distances,
     exceeds,
     is_nan,
+    raised,
 )
 
+
+class RuleError(Exception):
+    """A rule of the program's own raises; the only argument is the disagreement."""
+
+
+_FOLLOWS = 1e-5  # relative: rules have constants in the program's own precision
 _CUSTOM = (p.custom_jvp_call_p, p.custom_vjp_call_p)
 
 
@@ -42,19 +50,41 @@ def trace_gradient(flat: Flat) -> Any:
     except Exception as error:
         if not_offered(error):
             return None
-        raise
+        raise RuleError(raised(BOTH, "gradient", error)) from error
+
+
+def follows_rules(traced: Any, wide: Flat, one: Disagreement) -> bool:
+    """Whether a derivative that the formulas miss is the one that the program's rules give.
+
+    A rule may stand for a formula that is not differentiable as it is written: softplus as a sum
+    with a maximum in it, at zero.
+    """
+    if one.along is None or not isinstance(one.expected, float):
+        return False
+    found = _by_rules(traced, wide)
+    if found is None:
+        return False
+    terms = weights(found, one.along)
+    return abs(inner(found, one.along) - one.expected) <= _FOLLOWS * terms
 
 
 def compare_rules(traced: Any, wide: Flat, truth: Values, allowed: Margin) -> Disagreement | None:
     """The gradient by the rules in 64 bits, against that of the formulas."""
-    try:
-        lifted = jax.make_jaxpr(lift(traced))(*wide.leaves)
-    except Unliftable:
+    found = _by_rules(traced, wide)
+    if found is None:
         return None
-    found = Machine().run(lifted, [np.asarray(leaf) for leaf in wide.leaves])
     # Constants in the rules are rounded to the program's own precision.
     limit = [a + 4 / NATIVE * b for a, b in zip(allowed.wide, allowed.native, strict=True)]
     if not exceeds(distances(found, truth), limit):
         return None
     kind = NAN if is_nan(found) and not is_nan(truth) else WRONG
     return Disagreement(BOTH, kind, "gradient", described(found, truth), truth)
+
+
+def _by_rules(traced: Any, wide: Flat) -> Values | None:
+    """The traced gradient in 64 bits; None if it has no such form."""
+    try:
+        lifted = jax.make_jaxpr(lift(traced))(*wide.leaves)
+    except Unliftable:
+        return None
+    return list(Machine().run(lifted, [np.asarray(leaf) for leaf in wide.leaves]))

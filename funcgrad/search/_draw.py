@@ -13,6 +13,7 @@ from ._bodies import draw_body
 from ._choices import Choices, RandomChoices
 from ._domains import POOL, RARE
 from ._finish import finished
+from ._included import included
 from ._kinds import Operation, Shape, Slot
 from ._operations import BY_NAME, FAMILIES, TABLE
 from ._program import Program
@@ -21,6 +22,8 @@ from ._sketch import LARGEST, SMALLEST, Sketch, Variable, host
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 _NARROW = ("bfloat16", "float16")
 _MOST_INPUTS = 4
+_WANTED = 0.3  # how often an operation that is wanted is drawn
+_ROOM = 3  # operations beyond the greatest number, to place one that is wanted
 _FALLBACKS = ("sin", "cos", "shift")  # take every operand, and are not zero at the same points
 
 
@@ -31,6 +34,7 @@ def draw_program(
     families: Sequence[str] | None = None,
     dtype: str = "float32",
     kinks: bool = False,
+    include: Sequence[str] = (),
 ) -> Program:
     """A random differentiable program.
 
@@ -40,13 +44,15 @@ def draw_program(
         families: from which families to draw; adapters may be of others. All if None.
         dtype: "float32", "float64" (if JAX has 64-bit numbers switched on), "bfloat16", "float16".
         kinks: whether points may lie at kinks and ties.
+        include: ``"module:function"`` of functions of the user's own, of which each program has
+            one at least, where its dtype allows it.
 
     Returns:
         A `Program`.
 
     Raises:
         GradientValueError: `operations` is no range, or there is no such family or dtype.
-        ConfigurationError: 64-bit numbers are switched off.
+        ConfigurationError: 64-bit numbers are switched off, or a function cannot be included.
 
     >>> program = draw_program(np.random.default_rng(0), operations=(3, 5))
     >>> 3 <= len(program) <= 5
@@ -54,7 +60,8 @@ def draw_program(
     """
     least, most = check_options(operations, families, dtype)
     choices = RandomChoices(generator)
-    return draw(choices, (least, most), menu_of(families, dtype), dtype, kinks)
+    menu, wanted = menu_of(families, dtype), tuple(map(included, include))
+    return draw(choices, (least, most), menu, dtype, kinks, wanted)
 
 
 def check_options(operations: Any, families: Any, dtype: Any) -> tuple[int, int]:
@@ -112,14 +119,18 @@ def draw(
     menu: Sequence[Operation],
     dtype: str,
     kinks: bool,
+    wanted: Sequence[Operation] = (),
 ) -> Program:
-    """A program of operations from a menu."""
-    sketch = Sketch(choices, dtype, kinks, menu)
+    """A program of operations from a menu, with one at least of those that are wanted."""
+    sketch = Sketch(choices, dtype, kinks, (*menu, *wanted))
     target = choices.integer(*operations)
     for _ in range(3 * target + 6):
         if sketch.count >= target:
             break
-        try_to_place(sketch, choices.choice(menu), operations[1])
+        source = wanted if wanted and choices.boolean(_WANTED) else menu
+        try_to_place(sketch, choices.choice(source), operations[1])
+    if wanted and not any(step.operation in wanted for step in sketch.steps):
+        try_to_place(sketch, choices.choice(wanted), operations[1] + _ROOM)
     while sketch.count < operations[0]:
         if not any(try_to_place(sketch, BY_NAME[name], operations[1]) for name in _FALLBACKS):
             break

@@ -20,7 +20,7 @@ from ..verify._lift import Unliftable
 from ..verify._lines import inner
 from ..verify._programs import not_offered
 from ._blame import SHARE, SLOPE_SAFETY, blamed, one_not_finite, weighed
-from ._customs import compare_rules, trace_gradient
+from ._customs import RuleError, compare_rules, follows_rules, trace_gradient
 from ._device import compiled, eager
 from ._native import mapped, native
 from ._program import Program
@@ -104,6 +104,9 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
         with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
             wide = widened(flat)
             truth, allowed = _wide(program, wide, flat.leaves[0].dtype, effort, generator, found)
+            if ruled and found and follows_rules(ruled, wide, found[0]):
+                found.clear()
+                raise Silent("a rule stands for a formula that has a kink at the point")
             one = compare_rules(ruled, wide, truth, allowed) if ruled and not found else None
         found += [one] if one else []
         for asked, oracle in _NATIVE:
@@ -113,6 +116,8 @@ def examine(program: Program, effort: Effort, seed: int = 0) -> Examined:
         remarks.append(str(reason))
     except Unliftable as reason:
         remarks.append(f"no 64-bit form: {reason}")
+    except RuleError as error:
+        found.append(error.args[0])
     except Exception as error:  # a long search does not end at what nobody foresaw
         found.append(raised(SEARCH, "comparison in 64 bits", error))
     return Examined(found, remarks, flat.closed)

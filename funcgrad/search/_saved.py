@@ -145,10 +145,10 @@ _COMPUTED = {
     "gradient": _EVERY + _GRADIENT,
     "gradient in its own precision": _EVERY + _GRADIENT,
     "gradient eagerly": _EVERY + _GRADIENT,
-    "gradient under jit": _EVERY + "received = jax.jit(funcgrad.grad(f, every))(*arguments)\n",
+    "gradient under jit": _EVERY + "received = jax.jit({engine}.grad(f, every))(*arguments)\n",
     "gradient under vmap": _EVERY
     + """two = jax.tree.map(lambda a: jnp.stack([a, a]), arguments)
-received = jax.tree.map(lambda a: a[0], jax.vmap(funcgrad.grad(f, every))(*two))
+received = jax.tree.map(lambda a: a[0], jax.vmap({engine}.grad(f, every))(*two))
 """,
     "gradient by strong_zeros": _EVERY
     + "received = funcgrad.grad(f, every, strong_zeros=True)(*arguments)\n",

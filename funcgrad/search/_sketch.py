@@ -14,7 +14,7 @@ import numpy as np
 from ._choices import Choices
 from ._interpreter import staged
 from ._kinds import Domain, Operation, Shape, Values
-from ._operations import BY_NAME, NAMESPACE
+from ._operations import BY_NAME, namespace_for
 from ._program import Body, Step
 
 LARGEST = 50.0  # values beyond this are scaled down, so that rounding stays what it is
@@ -66,7 +66,7 @@ class Sketch:
         self.kinks = kinks
         self.menu = menu
         self.depth: int = 0 if outer is None else outer.depth + 1
-        self.namespace: dict[str, Any] = dict(NAMESPACE) if outer is None else outer.namespace
+        self.namespace: dict[str, Any] = outer.namespace if outer else namespace_for(menu)
         self.variables: list[Variable] = list(outer.variables) if outer and closes else []
         self.around = len(self.variables)  # those that belong to an outer sketch
         self.steps: list[Step] = []

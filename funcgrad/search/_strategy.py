@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..verify._hypothesis import st
 from ._draw import check_options, draw, menu_of
+from ._included import included
 from ._program import Program
 
 __all__ = ["programs"]
@@ -44,6 +45,7 @@ def programs(
     families: Sequence[str] | None = None,
     dtype: str = "float32",
     kinks: bool = False,
+    include: Sequence[str] = (),
 ) -> st.SearchStrategy[Program]:
     """Random differentiable JAX programs: a function of pytrees with a point, as Python source.
 
@@ -58,6 +60,8 @@ def programs(
             leads operands into a domain may be of others. All if None.
         dtype: "float32", "float64" (if JAX has 64-bit numbers switched on), "bfloat16", "float16".
         kinks: whether points may lie at kinks and ties.
+        include: ``"module:function"`` of functions of your own, of which each program has one at
+            least: functions of arrays, with whatever derivative rules.
 
     Returns:
         A strategy for programs.
@@ -65,7 +69,7 @@ def programs(
     Raises:
         GradientTypeError: `operations` is no pair of integers, or `families` no sequence.
         GradientValueError: `operations` is no range, or there is no such family or dtype.
-        ConfigurationError: 64-bit numbers are switched off.
+        ConfigurationError: 64-bit numbers are switched off, or a function cannot be included.
 
     >>> import hypothesis
     >>> settings = hypothesis.settings(database=None, derandomize=True)
@@ -79,10 +83,10 @@ def programs(
     ['v1 = jnp.cos(x)']
     """
     least, most = check_options(operations, families, dtype)
-    menu = menu_of(families, dtype)
+    menu, wanted = menu_of(families, dtype), tuple(map(included, include))
 
     @st.composite
     def drawn(drawing: Callable[[st.SearchStrategy[Any]], Any]) -> Program:
-        return draw(DrawnChoices(drawing), (least, most), menu, dtype, kinks)
+        return draw(DrawnChoices(drawing), (least, most), menu, dtype, kinks, wanted)
 
     return drawn()

@@ -40,6 +40,7 @@ class Task(NamedTuple):
         setup: ``"module:function"`` to call once in every process; or nothing.
         known: labels of findings with their operations: seen again, they are only counted.
         everything: whether every oracle is asked about every program.
+        include: functions of the user's own to draw.
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Task(NamedTuple):
     setup: str = ""
     known: tuple[tuple[tuple[str, str, str], tuple[str, ...]], ...] = ()
     everything: bool = False
+    include: tuple[str, ...] = ()
 
 
 class Sighting(NamedTuple):
@@ -101,7 +103,11 @@ def work(task: Task, note: Callable[[Any], None]) -> Report:
     with jax.enable_x64(dtype == "float64"):
         try:
             program = draw_program(
-                generator, operations=task.operations, families=task.families, dtype=dtype
+                generator,
+                operations=task.operations,
+                families=task.families,
+                dtype=dtype,
+                include=task.include,
             )
             note((program.source(), dtype))
             return _examined(task, program, effort)

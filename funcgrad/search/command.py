@@ -42,7 +42,8 @@ def _search(arguments: argparse.Namespace) -> Search:
             programs=arguments.programs, seconds=arguments.seconds, seed=arguments.seed,
             families=families or None, dtypes=arguments.dtype or DTYPES, jobs=arguments.jobs,
             device=arguments.device, out=arguments.out, resume=arguments.resume,
-            setup=arguments.setup, every_oracle=arguments.every_oracle, progress=progress,
+            setup=arguments.setup, include=arguments.include or (),
+            every_oracle=arguments.every_oracle, progress=progress,
         )  # fmt: skip
 
     if not console.is_terminal:
@@ -79,13 +80,13 @@ def line(found: Search) -> str:
     rate = found.programs / max(found.seconds, 1e-9)
     covered = found.coverage
     return (
-        f"{found.programs:,} programs ({rate:.1f}/s), {len(covered['primitives'])} primitives, "
+        f"{_counted(found.programs, 'program')} ({rate:.1f}/s), {len(covered['primitives'])} primitives, "
         f"{len(covered['pairs']):,} pairs, {_counted(len(found.findings), 'finding')}"
     )
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _print(found: Search, out: str | None) -> None:

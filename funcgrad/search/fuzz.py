@@ -14,6 +14,7 @@ from .._errors import ConfigurationError, GradientValueError
 from ._coverage import Coverage
 from ._draw import DTYPES
 from ._findings import Finding, Ledger
+from ._included import included
 from ._state import State, environment_line, load_state, save_state
 from ._worker import Report, Task
 
@@ -76,6 +77,7 @@ def fuzz(
     out: str | Path | None = None,
     resume: bool = False,
     setup: str = "",
+    include: Sequence[str] = (),
     every_oracle: bool = False,
     progress: Callable[[Search], None] | None = None,
 ) -> Search:
@@ -94,24 +96,29 @@ def fuzz(
         out: a folder for the findings as pytest files, and for the state.
         resume: go on with the search in `out`.
         setup: ``"module:function"``, called once in each process: to register rules, for example.
+        include: ``"module:function"`` of functions of your own, of which each program calls one at
+            least, for example functions with derivative rules. They take one to four float arrays.
         every_oracle: ask all of them about each program; by default the costly ones are sampled.
         progress: called a few times a second with what there is so far.
 
     Raises:
         GradientValueError: an option is out of range.
-        ConfigurationError: `out` holds no search to resume, or one of other options.
+        ConfigurationError: `out` holds no search to resume, or one of other options; or a function
+            cannot be included.
 
     It starts processes; call it under ``if __name__ == "__main__"``.
     """
     _check(programs, seconds, jobs, device, dtypes)
     folder = Path(out) if out is not None else None
-    settings = repr((operations, families, dtypes, every_oracle))
+    for target in include:
+        included(target)
+    settings = repr((operations, families, dtypes, every_oracle, *include))
     state = _begin(folder, resume, seed, settings)
     if programs is None and seconds is None:
         seconds = _USUALLY
     task = Task(
         seed, 0, operations, tuple(families) if families else None, tuple(dtypes), setup, (),
-        every_oracle,
+        every_oracle, tuple(include),
     )  # fmt: skip
     run = _Run(state, Ledger(state.findings), folder, seconds, time.monotonic(), progress)
     pool = workers.run(

@@ -14,6 +14,7 @@ examples:
   funcgrad fuzz --seconds 60 --jobs 2
   funcgrad fuzz --programs 20000 --out found --jobs 2
   funcgrad fuzz --programs 20000 --out found --jobs 2 --resume
+  funcgrad fuzz --include mypackage.losses:huber --include kernels.py:attention
   funcgrad fuzz --only linear_algebra --only decompositions --seed 7
 """
 
@@ -30,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="a folder for the findings, as pytest files, and the state"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the search in --out")
+    parser.add_argument(
+        "--include",
+        action="append",
+        metavar="MODULE:FUNCTION",
+        help="a function of yours that programs call, e.g. one with a derivative rule; may be\n"
+        "repeated",
+    )
     parser.add_argument(
         "--setup",
         default="",

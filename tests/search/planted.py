@@ -75,11 +75,14 @@ _SEEN: list[Any] = []
 
 
 def _stale(ct: Any, y: Any, _x: Any) -> Any:
-    """The output of the first call of that shape, in the place of the present one."""
-    if not any(old.shape == y.shape for old in _SEEN):
+    """The output of the first call of that type in a trace, in the place of the present one."""
+    trace = getattr(y, "_trace", None)
+    if _SEEN[:1] != [trace]:
+        _SEEN[:] = [trace]
+    kept = [old for old in _SEEN[1:] if (old.shape, old.dtype) == (y.shape, y.dtype)]
+    if trace is None or not kept:
         _SEEN.append(y)
-    old = next(old for old in _SEEN if old.shape == y.shape)
-    return ct * lax.convert_element_type(old, y.dtype)
+    return ct * (kept or [y])[0]
 
 
 def _end(_ct: Any) -> Any:

@@ -163,3 +163,18 @@ def test_a_stop_by_which_jax_says_a_derivative_is_heard() -> None:
     with jax.enable_x64(True):
         wide = _twin.widened(_twin.flatten(one))
         assert "stop_gradient" in str(wide.closed)
+
+
+@pytest.mark.parametrize(("slope", "found"), [("jnp.cos(x)", []), ("1.1 * jnp.cos(x)", ["both"])])
+def test_a_rule_may_stand_for_a_formula_with_a_kink(slope: str, found: list[str]) -> None:
+    hidden = custom(slope)
+    body = hidden.definitions.replace(
+        "    return jnp.sin(x)", "    return jnp.where(x == 0, 0.0, jnp.sin(x))"
+    )
+    one = program(hidden._replace(definitions=body), point=(0.0, 0.7))
+    assert [label[0] for label in labels(one, WIDE)] == found
+
+
+def test_a_rule_that_raises_is_of_the_program() -> None:
+    one = program(custom("jnp.ones(5)"))
+    assert labels(one, WIDE) == [("both", "crash", "gradient")]

@@ -267,7 +267,24 @@ def highest(x: Any, y: Any) -> Any:
     return x.at[PAST_THE_END].max(y, mode="clip")
 
 
+ORIGIN = jnp.array([0.0, 2.0])
+
+
+def powers(x: Any) -> Any:
+    return jnp.vander(x, 3)
+
+
 SCATTERING = (
+    Defect(
+        "vander at zero, forward mode",
+        powers,
+        (ORIGIN,),
+        along_ones(powers),
+        [[0.0, 1.0, 0.0], [4.0, 1.0, 0.0]],
+        "the derivatives of x**2, x and 1; the powers are a cumulative product, whose tangent "
+        "divides by the entry",
+        kind="",
+    ),
     Defect(
         'x.at[].max(mode="clip")',
         highest,

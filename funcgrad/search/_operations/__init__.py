@@ -5,6 +5,7 @@ Adding an operation touches one place, its stanza.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -62,11 +63,18 @@ FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(operation.family for operation i
 
 
 def _namespace() -> dict[str, Any]:
-    """What a program's source finds when its first step runs."""
     names: dict[str, Any] = {"jax": jax, "jnp": jnp, "lax": lax}
     for text in dict.fromkeys(operation.definitions for operation in TABLE):
         exec(compile(text, "<definitions>", "exec"), names)
     return names
 
 
-NAMESPACE = _namespace()
+_NAMESPACE = _namespace()
+
+
+def namespace_for(menu: Sequence[Operation]) -> dict[str, Any]:
+    """What a program's source finds when its first step runs; `menu` may go beyond the table."""
+    names = dict(_NAMESPACE)
+    for text in dict.fromkeys(op.definitions for op in menu if op.name not in BY_NAME):
+        exec(compile(text, "<definitions>", "exec"), names)
+    return names
