@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -45,7 +45,7 @@ def choose(
         full = list(args)
         for position, value in zip(wanted, given, strict=True):
             full[position] = value
-        return fun(*full, **kwargs)
+        return called(fun, full, kwargs)
 
     reduced.__name__ = getattr(fun, "__name__", "fun")
     return Chosen(reduced, tuple(args[position] for position in wanted), several is None)
@@ -79,10 +79,27 @@ def argument_names(fun: Any, args: Sequence[Any]) -> list[str]:
     return [*named[: len(args)], *(f"{rest}[{i - start}]" for i in range(start, len(args)))]
 
 
-def misfit(fun: Any, args: Sequence[Any]) -> TypeError | None:
+def called(fun: Any, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """What a function returns; `GradientTypeError` if it does not take such arguments."""
+    try:
+        return fun(*args, **keywords)
+    except TypeError as error:
+        unfit = misfit(fun, args, keywords)
+        if unfit is None:
+            raise
+        named = f" and by keyword {', '.join(keywords)}" if keywords else ""
+        raise GradientTypeError(
+            f"{_name(fun)} cannot be called with {len(args)} positional argument(s){named}: "
+            f"{unfit}; give it the arguments that its signature has"
+        ) from error
+
+
+def misfit(
+    fun: Any, args: Sequence[Any], keywords: Mapping[str, Any] | None = None
+) -> TypeError | None:
     """Why a function cannot be called with these arguments; None if it can, or cannot be asked."""
     try:
-        inspect.signature(fun).bind(*args)
+        inspect.signature(fun).bind(*args, **(keywords or {}))
     except TypeError as error:
         return error
     except ValueError:  # a builtin without a signature
@@ -101,6 +118,18 @@ def check_callable(fun: Any, transform: str) -> None:
             f"{transform} takes a function first, but received {fun!r:.60} of type "
             f"{type(fun).__name__}"
         )
+
+
+def check_returned(leaves: Sequence[Any], fun: Any) -> None:
+    """Raise `GradientTypeError` for something that a function returned and that is no array."""
+    for leaf in leaves:
+        try:
+            compat.typeof(leaf)
+        except TypeError as error:
+            raise GradientTypeError(
+                f"{_name(fun)} returned {leaf!r:.60} of type {type(leaf).__name__}; an array or a "
+                "number was expected: leave it out of what is returned"
+            ) from error
 
 
 def split_aux(result: Any, fun: Any) -> tuple[Any, Any]:
@@ -139,6 +168,8 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
     if holomorphic and not jnp.issubdtype(aval.dtype, jnp.complexfloating):
         return f"is of dtype {aval.dtype}; with holomorphic=True a complex dtype was expected"
     if not compat.is_inexact(aval) and not allow_int:
+        if role == "output":
+            return f"is of dtype {aval.dtype}; a floating dtype was expected: convert it"
         return (
             f"is of dtype {aval.dtype}; a floating dtype was expected: convert it, leave it out "
             "of argnums, or pass allow_int=True if its gradient is of no interest"
@@ -196,13 +227,17 @@ def _fitting(leaf: Any, expected: Any, name: str) -> Any:
     if received.shape != expected.shape:
         raise GradientValueError(
             f"the cotangent for `{name}` has shape {received.shape}, but the output has shape "
-            f"{expected.shape}"
+            f"{expected.shape}; give it the output's shape"
         )
     if received.dtype != expected.dtype:
         raise GradientValueError(
             f"the cotangent for `{name}` has dtype {received.dtype}, but an output of its type has "
-            f"a cotangent of dtype {expected.dtype}"
+            f"a cotangent of dtype {_dtype_name(expected.dtype)}; convert it"
         )
     if expected.dtype == compat.FLOAT0:
         return None
     return leaf if compat.is_tracer(leaf) else jnp.asarray(leaf)
+
+
+def _dtype_name(dtype: Any) -> str:
+    return "float0 (it carries no gradient)" if dtype == compat.FLOAT0 else str(dtype)

@@ -15,12 +15,15 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from ._errors import GradientValueError
+from ._errors import GradientTypeError, GradientValueError
 from ._steps import (
     Loss,
     as_arrays,
     check_count,
     check_learning_rate,
+    check_loss,
+    check_optimizer,
+    check_state,
     gradient_descent,
     optimizer_step,
     split_moving,
@@ -84,6 +87,7 @@ def descend(
     >>> float(run.params), run.losses.tolist()
     (2.625, [9.0, 2.25, 0.5625])
     """
+    check_loss(loss)
     check_count("steps", steps)
     check_learning_rate(learning_rate)
     run = _descend_donating if donate else _descend
@@ -164,7 +168,11 @@ def minimize(
     2.25
     """
     _check_source(data, steps, batches, micro_batches)
+    check_loss(loss)
+    check_optimizer(optimizer)
     params = as_arrays(params)
+    if state is not None:
+        check_state(optimizer, params, state)
     state = init_state(optimizer, params) if state is None else state
     if batches is not None:
         return _over_batches(
@@ -189,6 +197,11 @@ def _check_source(
         raise GradientValueError(
             f"minimize takes data or batches, but was given {len(data)} array(s) and batches; "
             "put what stays the same into a closure, or into every batch"
+        )
+    if batches is not None and not isinstance(batches, Iterable):
+        raise GradientTypeError(
+            f"batches must be an iterable of batches, but is {batches!r:.60} of type "
+            f"{type(batches).__name__}"
         )
     if batches is None and steps is None:
         raise GradientValueError(

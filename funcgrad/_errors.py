@@ -18,6 +18,7 @@ __all__ = [
     "MissingRuleError",
     "RuleError",
     "TapeError",
+    "TraceEndedError",
     "TreeError",
     "UnknownParameterError",
 ]
@@ -89,6 +90,10 @@ class ConfigurationError(FuncgradError, ValueError):
 
 class DataError(FuncgradError, ValueError):
     """Data that a user supplied cannot be used."""
+
+
+class TraceEndedError(FuncgradError, TypeError):
+    """A pullback was called outside of the transformation whose values it holds."""
 
 
 class DivergedError(FuncgradError, ArithmeticError):

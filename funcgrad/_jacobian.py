@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _jaxcompat as compat
-from ._arguments import check_differentiable, choose
+from ._arguments import check_callable, check_differentiable, choose
+from ._errors import GradientTypeError, GradientValueError
 from ._pullback import CustomRules, Recorded, backward, recording_options
 from ._tape import Tape
 from ._transform import grad, vjp
+from ._trees import flatten, leaf_paths
 
 
 def jacrev(
@@ -46,6 +48,7 @@ def jacrev(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
+    check_callable(fun, "jacrev")
     options = recording_options(custom_rules, strong_zeros, checkpoints)
 
     @functools.wraps(fun)
@@ -136,11 +139,14 @@ def hvp(
         A pytree like the argument, or a tuple of them if `fun` has several arguments.
 
     Raises:
-        GradientValueError: the vector does not fit the point.
+        GradientTypeError: the point or the vector is no sequence, or they differ in structure or
+            dtypes.
+        GradientValueError: they differ in shapes.
 
     >>> hvp(lambda x: x ** 3, (2.0,), (10.0,))
     Array(120., dtype=float32, weak_type=True)
     """
+    _check_vector(fun, primals, tangents)
     gradient = grad(
         fun, tuple(range(len(primals))),
         custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
@@ -151,3 +157,34 @@ def hvp(
     )  # fmt: skip
     product = pull(tuple(tangents))
     return product[0] if len(primals) == 1 else product
+
+
+def _check_vector(fun: Any, primals: Any, tangents: Any) -> None:
+    """Raise unless the vector has the point's structure, shapes and dtypes."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)) or not given:
+            raise GradientTypeError(
+                f"hvp: {name} must be a tuple with one pytree for each argument of "
+                f"`{getattr(fun, '__name__', fun)}`, but is {given!r:.60}"
+            )
+    check_differentiable(primals, "hvp", allow_int=True)
+    check_differentiable(tangents, "hvp", allow_int=True, role="tangent")
+    here, there = flatten(tuple(primals)).treedef, flatten(tuple(tangents)).treedef
+    if here != there:
+        raise GradientTypeError(
+            f"hvp: tangents have the tree structure {there}, but the primals {here}; give one "
+            "tangent for each leaf, in the same containers"
+        )
+    paths = leaf_paths(tuple(primals))
+    for path, x, t in zip(paths, jax.tree.leaves(primals), jax.tree.leaves(tangents), strict=True):
+        primal, tangent = compat.typeof(x), compat.typeof(t)
+        if primal.shape != tangent.shape:
+            raise GradientValueError(
+                f"hvp: the tangent leaf tangents{path} has shape {tangent.shape}, but its primal "
+                f"has {primal.shape}; give it that shape"
+            )
+        if primal.dtype != tangent.dtype:
+            raise GradientTypeError(
+                f"hvp: the tangent leaf tangents{path} has dtype {tangent.dtype}, but its primal "
+                f"has {primal.dtype}; convert it"
+            )

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
+import numpy as np
 
 from . import _jaxcompat as compat
 from . import rules as _rules  # noqa: F401 -- fills the registry
-from ._arguments import check_cotangent, split_aux
+from ._arguments import called, check_cotangent, check_returned, split_aux
 from ._eager import is_concrete, sweep_concrete
-from ._errors import GradientValueError
+from ._errors import GradientTypeError, GradientValueError, TraceEndedError
 from ._reverse import sweep
 from ._tape import Options, Tape
 from ._trace import record
@@ -32,6 +33,8 @@ def recording_options(
         raise GradientValueError(
             f"checkpoints must be a whole number of at least 1, but is {checkpoints!r}"
         )
+    if not isinstance(strong_zeros, (bool, np.bool_)):
+        raise GradientTypeError(f"strong_zeros must be True or False, but is {strong_zeros!r}")
     return Options(custom_rules, keep_values, checkpoints, bool(strong_zeros))
 
 
@@ -47,9 +50,10 @@ class Recorded:
         held: list[Any] = []
 
         def flat(*leaves: Any) -> list[Any]:
-            result = fun(*jax.tree.unflatten(inputs.treedef, leaves))
+            result = called(fun, jax.tree.unflatten(inputs.treedef, leaves), {})
             output, aux = split_aux(result, fun) if has_aux else (result, None)
             outputs, auxes = flatten(output), flatten(aux)
+            check_returned(outputs.leaves, fun)
             held.extend([outputs.treedef, auxes.treedef, len(outputs.leaves)])
             return [*outputs.leaves, *auxes.leaves]
 
@@ -85,10 +89,22 @@ class Pullback:
     def __init__(self, tape: Tape, in_tree: Any, out_tree: Any, name: str) -> None:
         self.tape, self.in_tree, self.out_tree, self.name = tape, in_tree, out_tree, name
 
-    def __call__(self, cotangents: PyTree) -> Any:
+    def __call__(self, cotangents: PyTree, *more: PyTree) -> Any:
         """The cotangents of the inputs, a tuple with one pytree for each argument."""
+        if more:
+            raise GradientTypeError(
+                f"the pullback of `{self.name}` was given {1 + len(more)} arguments, but takes one "
+                f"cotangent of the structure {self.out_tree}; put several into a tuple"
+            )
         leaves = check_cotangent(cotangents, self.out_tree, self.tape.output_types, self.name)
-        return jax.tree.unflatten(self.in_tree, backward(self.tape, leaves))
+        try:
+            arrived = backward(self.tape, leaves)
+        except jax.errors.UnexpectedTracerError as error:
+            raise TraceEndedError(
+                f"the pullback of `{self.name}` holds values of a transformation (jit, vmap, grad) "
+                "that has ended; call it inside of that, or return it from there: it is a pytree"
+            ) from error
+        return jax.tree.unflatten(self.in_tree, arrived)
 
     def __repr__(self) -> str:
         return f"<pullback of {self.name}: {len(self.tape)} steps, {self.out_tree}>"

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
+from . import _jaxcompat as compat
+from ._arguments import called, check_callable
 from ._errors import GradientTypeError, GradientValueError
 from ._transform import value_and_grad
-from ._trees import PyTree, is_float_leaf, merge, partition
+from ._trees import PyTree, is_float_leaf, leaf_paths, merge, partition, same_structure
 
 Loss = Callable[..., Any]
 
@@ -57,9 +60,14 @@ def _scaled(learning_rate: Any, gradient: Any) -> Any:
 
 
 def check_learning_rate(learning_rate: Any) -> None:
-    """Raise `GradientValueError` for a rate that is known now and is negative or not finite."""
+    """Raise for a rate that is known now and is no number, or negative, or not finite."""
     if isinstance(learning_rate, jax.core.Tracer):
         return
+    if not isinstance(learning_rate, (int, float, np.ndarray, np.generic, jax.Array)):
+        raise GradientTypeError(
+            f"the learning rate must be a real number, but is {learning_rate!r:.60} of type "
+            f"{type(learning_rate).__name__}"
+        )
     if jnp.ndim(learning_rate) != 0:
         raise GradientValueError(
             f"the learning rate must be a scalar, but has shape {jnp.shape(learning_rate)}"
@@ -170,8 +178,9 @@ def optimizer_step(
     moving, fixed = split_moving(params)
 
     def of_moving(leaves: PyTree, *batch: Any) -> Any:
-        return loss(merge(leaves, fixed), *batch)
+        return called(loss, (merge(leaves, fixed), *batch), {})
 
+    of_moving.__name__ = getattr(loss, "__name__", "loss")
     value, gradient = accumulate_gradients(of_moving, moving, *data, micro_batches=micro_batches)
     updates, state = optimizer.update(gradient, state, moving)
     return Stepped(merge(optax.apply_updates(moving, updates), fixed), state, value)
@@ -191,7 +200,45 @@ def split_moving(params: PyTree) -> tuple[PyTree, PyTree]:
 
 def as_arrays(params: PyTree) -> PyTree:
     """Numbers and numpy arrays as JAX arrays of a definite dtype, so that a loop can carry them."""
+    for leaf, path in zip(jax.tree.leaves(params), leaf_paths(params), strict=True):
+        try:
+            compat.typeof(leaf)
+        except TypeError as error:
+            raise GradientTypeError(
+                f"the parameters hold {leaf!r:.60} of type {type(leaf).__name__} at params{path}; "
+                "an array or a number was expected: close over it instead of passing it"
+            ) from error
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), params)
+
+
+def check_loss(loss: Any) -> None:
+    """Raise unless `loss` is a function that a compiled program can be kept for."""
+    check_callable(loss, "a run of gradient descent")
+    try:
+        hash(loss)
+    except TypeError as error:
+        raise GradientValueError(
+            f"the loss must be hashable, for its program is kept, but {type(loss).__name__} "
+            f"{loss!r:.60} is not ({error}); pass a function or a method that calls it"
+        ) from error
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raise `GradientTypeError` unless this is an Optax transformation."""
+    if not all(callable(getattr(optimizer, name, None)) for name in ("init", "update")):
+        hint = "; call it, as in optax.sgd(0.1)" if callable(optimizer) else ""
+        raise GradientTypeError(
+            f"the optimizer must be an optax.GradientTransformation, but is {optimizer!r:.60} of "
+            f"type {type(optimizer).__name__}{hint}"
+        )
+
+
+def check_state(optimizer: Any, params: PyTree, state: PyTree) -> None:
+    """Raise `TreeError` unless a state given by the caller has the structure of the optimiser's."""
+    expected = jax.eval_shape(lambda p: optimizer.init(split_moving(p)[0]), params)
+    same_structure(
+        jax.tree.structure(expected), jax.tree.structure(state), "the state of this optimizer"
+    )
 
 
 def check_count(name: str, value: Any, least: int = 0) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jax import lax
 
-from ._arguments import check_differentiable, check_scalar, choose
+from ._arguments import check_callable, check_differentiable, check_scalar, choose
 from ._pullback import CustomRules, Pullback, Recorded, backward, recording_options
 from ._tape import Tape
 
@@ -52,6 +52,7 @@ def vjp(
     >>> pullback(2.0)
     (Array(2., dtype=float32, weak_type=True),)
     """
+    check_callable(fun, "vjp")
     check_differentiable(primals, "vjp", allow_int=True)
     options = recording_options(custom_rules, strong_zeros, checkpoints)
     run = Recorded(fun, primals, has_aux, options)
@@ -93,6 +94,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x * x)(3.0)
     (Array(9., dtype=float32, weak_type=True), Array(6., dtype=float32, weak_type=True))
     """
+    check_callable(fun, "grad")
     options = recording_options(custom_rules, strong_zeros, checkpoints)
 
     @functools.wraps(fun)
@@ -168,6 +170,7 @@ def tape(
       %2:f32[] = add %1 1.0...
       return %2
     """
+    check_callable(fun, "tape")
     check_differentiable(args, "tape", allow_int=True)
     options = recording_options(custom_rules, strong_zeros, checkpoints, keep_values=True)
     return Recorded(fun, args, False, options).tape

@@ -9,7 +9,7 @@ import jax
 from jax import lax
 
 from . import _jaxcompat as compat
-from ._errors import TreeError
+from ._errors import GradientTypeError, TreeError
 
 PyTree = Any
 TreeDef = Any
@@ -50,6 +50,28 @@ def same_structure(expected: TreeDef, received: TreeDef, what: str) -> None:
         )
 
 
+def _same_shapes(tree: PyTree, left: list[Any], right: list[Any]) -> None:
+    for path, x, y in zip(leaf_paths(tree), left, right, strict=True):
+        here, there = _shape(x, path), _shape(y, path)
+        if here != there:
+            raise TreeError(
+                f"the leaves tree{path} have the shapes {here} and {there}; give two trees of the "
+                "same shapes"
+            )
+
+
+def _shape(leaf: Any, path: str) -> tuple[int, ...]:
+    if compat.is_float0(leaf):
+        return tuple(leaf.shape)
+    try:
+        return tuple(compat.typeof(leaf).shape)
+    except TypeError as error:
+        raise GradientTypeError(
+            f"the leaf tree{path} is {leaf!r:.60} of type {type(leaf).__name__}; an array or a "
+            "number was expected"
+        ) from error
+
+
 def inner_product(left: PyTree, right: PyTree) -> jax.Array:
     """The sum over all leaves of the products of their entries (no complex conjugation).
 
@@ -61,7 +83,8 @@ def inner_product(left: PyTree, right: PyTree) -> jax.Array:
         A scalar array.
 
     Raises:
-        TreeError: the structures differ.
+        TreeError: the structures or the shapes differ.
+        GradientTypeError: a leaf is no array.
 
     >>> import jax.numpy as jnp
     >>> float(inner_product({"a": jnp.ones(3)}, {"a": jnp.arange(3.0)}))
@@ -69,6 +92,7 @@ def inner_product(left: PyTree, right: PyTree) -> jax.Array:
     """
     a, b = flatten(left), flatten(right)
     same_structure(a.treedef, b.treedef, "the second tree of an inner product")
+    _same_shapes(left, a.leaves, b.leaves)
     terms = [jax.numpy.sum(x * y) for x, y in zip(a.leaves, b.leaves, strict=True)]
     return sum(terms[1:], start=terms[0]) if terms else jax.numpy.zeros(())
 
@@ -91,12 +115,15 @@ def tree_sum(left: PyTree, right: PyTree) -> PyTree:
         A pytree of the same structure; a leaf of dtype float0 holds nothing and stays as it is.
 
     Raises:
-        TreeError: the structures differ.
+        TreeError: the structures or the shapes differ.
+        GradientTypeError: a leaf is no array.
 
     >>> tree_sum({"w": 1.0}, {"w": 2.5})["w"].item()
     3.5
     """
-    same_structure(jax.tree.structure(left), jax.tree.structure(right), "the second tree of a sum")
+    a, b = flatten(left), flatten(right)
+    same_structure(a.treedef, b.treedef, "the second tree of a sum")
+    _same_shapes(left, a.leaves, b.leaves)
     return jax.tree.map(lambda x, y: x if compat.is_float0(x) else jax.numpy.add(x, y), left, right)
 
 

@@ -171,7 +171,7 @@ MISTAKES: dict[str, Mistake] = {
             else jax.jvp(jax.grad(lambda x: jnp.sum(x**3)), (X,), (X[:2],))
         ),
         ValueError,
-        r"has shape \(2,\), but the output has shape \(3,\)",
+        r"has shape \(2,\), but its primal has \(3,\)",
     ),
 }
 

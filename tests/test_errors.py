@@ -15,6 +15,7 @@ BUILTIN = {
     "MissingRuleError": (NotImplementedError,),
     "RuleError": (ValueError,),
     "TapeError": (ValueError,),
+    "TraceEndedError": (TypeError,),
     "TreeError": (ValueError,),
     "UnknownParameterError": (NotImplementedError,),
 }

@@ -80,7 +80,8 @@ def line(found: Search) -> str:
     rate = found.programs / max(found.seconds, 1e-9)
     covered = found.coverage
     return (
-        f"{_counted(found.programs, 'program')} ({rate:.1f}/s), {len(covered['primitives'])} primitives, "
+        f"{_counted(found.programs, 'program')} ({rate:.1f}/s), "
+        f"{len(covered['primitives'])} primitives, "
         f"{len(covered['pairs']):,} pairs, {_counted(len(found.findings), 'finding')}"
     )
 
