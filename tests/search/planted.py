@@ -74,15 +74,15 @@ def _first_along(ct: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
 _SEEN: list[Any] = []
 
 
-def _stale(ct: Any, y: Any, _x: Any) -> Any:
-    """The output of the first call of that type in a trace, in the place of the present one."""
+def _stale(ct: Any, y: Any, _a: Any, b: Any) -> Any:
+    """The operand of the first call of that type in a trace, in the place of the present one."""
     trace = getattr(y, "_trace", None)
     if _SEEN[:1] != [trace]:
         _SEEN[:] = [trace]
-    kept = [old for old in _SEEN[1:] if (old.shape, old.dtype) == (y.shape, y.dtype)]
+    kept = [old for old in _SEEN[1:] if (old.shape, old.dtype) == (b.shape, b.dtype)]
     if trace is None or not kept:
-        _SEEN.append(y)
-    return ct * (kept or [y])[0]
+        _SEEN.append(b)
+    return ct * (kept or [b])[0]
 
 
 def _end(_ct: Any) -> Any:
@@ -127,7 +127,7 @@ FAULTS: dict[str, Planting] = {
     "concatenate_dropped": _changed(DROPPED, p.concatenate_p, jnp.zeros_like, 1),
     "select_dropped": _changed(DROPPED, p.select_n_p, jnp.zeros_like, 2),
     "gather_dropped": _changed(DROPPED, p.gather_p, lambda ct: ct * 0.5),
-    "exp_stale": _instead(STALE, p.exp_p, _stale),
+    "mul_stale": _instead(STALE, p.mul_p, _stale),
     "sin_second": _instead(
         SECOND, p.sin_p, lambda ct, _y, x: ct * lax.stop_gradient(lax.cos(x))
     ),
