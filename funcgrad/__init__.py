@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ._jacobian import hessian as hessian
     from ._jacobian import hvp as hvp
     from ._jacobian import jacrev as jacrev
+    from ._scan import scan as scan
+    from ._scan import scan_cost as scan_cost
     from ._steps import accumulate_gradients as accumulate_gradients
     from ._steps import gd_step as gd_step
     from ._steps import gradient_descent as gradient_descent
@@ -78,6 +80,8 @@ _HOMES = {
     "models": "models",
     "partition": "_trees",
     "register_vjp": "_extend",
+    "scan": "_scan",
+    "scan_cost": "_scan",
     "tape": "_transform",
     "tree_sum": "_trees",
     "value_and_grad": "_transform",

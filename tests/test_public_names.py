@@ -42,6 +42,8 @@ NAMES = {
     "models",
     "partition",
     "register_vjp",
+    "scan",
+    "scan_cost",
     "tape",
     "tree_sum",
     "value_and_grad",

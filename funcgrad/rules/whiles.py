@@ -5,8 +5,7 @@ compiled program memory must not depend on the number of iterations n. The forwa
 them. The backward pass restores the states in reverse order from at most s checkpoints, by the
 binomial schedule of Griewank and Walther (Algorithm 799, ACM TOMS 26, 2000), which recomputes
 least: with b(s, r) = C(s + r, s) and the r for which b(s, r - 1) < n <= b(s, r), it advances the
-body r n - b(s + 1, r - 1) times. The schedule is a loop over a stack of checkpoints, since a
-compiled program has no recursion.
+body r n - b(s + 1, r - 1) times.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Staged, once_for, stage
 from .._tape import Options
-from ._binomial import binomial_table, split
+from ._schedule import reverse_steps
 
 
 @dataclass(eq=False, slots=True)
@@ -183,82 +182,23 @@ def _back_through_steps(
     return sums, flow
 
 
-class Position(NamedTuple):
-    """The state of the schedule. The iterations [0, end) are still to be reversed."""
-
-    end: Any
-    top: Any  # the index of the last checkpoint on the stack
-    at: Any  # the iteration before which each checkpoint was taken, shape (checkpoints,)
-    states: Any  # for each checkpoint its state; every leaf has a leading axis
-    sums: Any
-    flow: Any
-
-
 def _back_from_checkpoints(
     loop: Loop, run: Run, sums: list[Any], flow: list[Any]
 ) -> tuple[list[Any], list[Any]]:
-    places = loop.checkpoints
-    table = binomial_table(places)
-    states = [
-        lax.dynamic_update_index_in_dim(_empty(places, leaf), leaf, 0, 0) for leaf in run.init
-    ]
-    first = Position(run.count, jnp.int32(0), jnp.zeros(places, jnp.int32), states, sums, flow)
+    def advance(state: list[Any], _: Any) -> list[Any]:
+        return loop.advance(run.consts, state)
 
-    def step(now: Position) -> Position:
-        base = now.at[now.top]
-        free = places - 1 - now.top
-        left = now.end - base
-        target = jnp.where(free > 0, base + split(table, left, free + 1), now.end - 1)
-        target = jnp.where(left <= 1, base, target)
-        state = _advance(loop, run.consts, _load(now.states, now.top), target - base)
-        reverse = target == now.end - 1
-        # A state is stored unless it is reversed at once, or is the checkpoint that it came from.
-        following: Position = lax.cond(
-            reverse,
-            lambda: _reverse_one(loop, run.consts, now, state),
-            lambda: _store(now, state, target),
-        )
-        return following
+    def reverse(state: list[Any], _: Any, gathered: Any) -> Any:
+        inputs = [*run.consts, *state]
+        everything = jaxprs.jaxpr_function(loop.staged.forward)(*inputs)
+        values = loop.staged.pick(loop.staged.kept(), inputs, everything)
+        return _pull_step(loop, values, *gathered)
 
-    last = lax.while_loop(lambda now: now.end > 0, step, first)
-    return last.sums, last.flow
-
-
-def _empty(places: int, leaf: Any) -> Any:
-    return lax.full((places, *jnp.shape(leaf)), 0, jnp.result_type(leaf))
-
-
-def _load(states: Sequence[Any], index: Any) -> list[Any]:
-    return [lax.dynamic_index_in_dim(leaf, index, 0, keepdims=False) for leaf in states]
-
-
-def _advance(loop: Loop, consts: Sequence[Any], state: list[Any], steps: Any) -> list[Any]:
-    """The state after some iterations; the number is known only at run time."""
-
-    def step(inner: Any) -> Any:
-        return inner[0] - 1, loop.advance(consts, inner[1])
-
-    return lax.while_loop(lambda inner: inner[0] > 0, step, (steps, state))[1]
-
-
-def _store(now: Position, state: list[Any], target: Any) -> Position:
-    top = now.top + 1
-    states = [
-        lax.dynamic_update_index_in_dim(leaf, value, top, 0)
-        for leaf, value in zip(now.states, state, strict=True)
-    ]
-    return now._replace(top=top, at=now.at.at[top].set(target), states=states)
-
-
-def _reverse_one(loop: Loop, consts: Sequence[Any], now: Position, state: list[Any]) -> Position:
-    """Reverse the last iteration, and drop its checkpoint if it was the one before it."""
-    inputs = [*consts, *state]
-    everything = jaxprs.jaxpr_function(loop.staged.forward)(*inputs)
-    values = loop.staged.pick(loop.staged.kept(), inputs, everything)
-    sums, flow = _pull_step(loop, values, now.sums, now.flow)
-    spent = (now.at[now.top] == now.end - 1) & (now.top > 0)
-    top = jnp.where(spent, now.top - 1, now.top)
-    return now._replace(end=now.end - 1, top=top, sums=sums, flow=flow)
+    found: tuple[list[Any], list[Any]] = reverse_steps(
+        run.count, run.init, (sums, flow),
+        checkpoints=loop.checkpoints, advance=advance, reverse=reverse,
+    )  # fmt: skip
+    return found
 
 
 structured(p.while_p, _while_forward, _while_backward)

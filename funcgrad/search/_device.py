@@ -14,7 +14,7 @@ from ..verify._rounding import epsilon
 from ._native import comparable, far, same
 from ._program import Program
 from ._twin import Flat, Values
-from ._verdicts import JAX, OURS, UNSTABLE, VALUE, WRONG, Disagreement, Margin, raised
+from ._verdicts import JAX, OURS, UNSTABLE, VALUE, WRONG, Disagreement, Margin, raised, sizes
 
 _UNDER_JIT, _EAGERLY = " under jit", " eagerly"
 
@@ -55,8 +55,21 @@ def _run(
         found = far(ours, theirs, truth, allowed, f"gradient{how}")
     if not found and not program.rounds:
         expected = flat.gradient(engine.grad)(*flat.leaves)
-        found = same(expected, list(gradients[0]), allowed, f"gradient{how}")
+        found = same(expected, list(gradients[0]), _loose(allowed, expected), f"gradient{how}")
     return found
+
+
+def _loose(allowed: Margin, expected: Values) -> Margin:
+    """Half of the digits are enough: XLA's functions differ from NumPy's in the last ones.
+
+    1 - tanh(x)**2 at 7 makes a rounding of tanh, which moving x does not show, a million times as
+    large; what a compiler does wrong is larger still.
+    """
+    scales = [epsilon(np.asarray(leaf).dtype) ** 0.5 for leaf in expected]
+    loose = [
+        a + s * size for a, s, size in zip(allowed.native, scales, sizes(expected), strict=True)
+    ]
+    return allowed._replace(native=loose)
 
 
 def _wrapped(function: Callable[..., Any], how: str) -> Callable[..., Any]:

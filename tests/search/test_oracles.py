@@ -178,3 +178,10 @@ def test_a_rule_may_stand_for_a_formula_with_a_kink(slope: str, found: list[str]
 def test_a_rule_that_raises_is_of_the_program() -> None:
     one = program(custom("jnp.ones(5)"))
     assert labels(one, WIDE) == [("both", "crash", "gradient")]
+
+
+def test_roundings_of_xlas_own_that_cancellation_enlarges_are_no_finding() -> None:
+    steep = custom("x", template="1000 * jax.grad(lambda x: jnp.sum(jnp.tanh(x)))({0})")
+    with jax.enable_x64(True):
+        one = program(steep._replace(definitions=""), point=(7.0, 6.5), dtype="float64")
+        assert labels(one, Effort(second=False)) == []
