@@ -185,3 +185,10 @@ def test_roundings_of_xlas_own_that_cancellation_enlarges_are_no_finding() -> No
     with jax.enable_x64(True):
         one = program(steep._replace(definitions=""), point=(7.0, 6.5), dtype="float64")
         assert labels(one, Effort(second=False)) == []
+
+
+def test_a_rule_may_stand_for_a_formula_with_equal_singular_values() -> None:
+    """What singular values of a rotation are: the derivative by them does not exist."""
+    turned = custom("x", template="jnp.linalg.pinv(jnp.linalg.svd({0}, full_matrices=False)[2])")
+    one = program(turned._replace(definitions=""), point=[[-5.0, -1.0], [-1.0, -9.0]])
+    assert labels(one, WIDE) == []
