@@ -25,6 +25,7 @@ from .simple_graph import simple_graph_loss as simple_graph_loss
 from .widenet import init_widenet as init_widenet
 from .widenet import widenet as widenet
 from .widenet import widenet_loss as widenet_loss
+from .widenet import widenet_specs as widenet_specs
 
 __all__ = [
     "Dataset",
@@ -46,4 +47,5 @@ __all__ = [
     "tanh",
     "widenet",
     "widenet_loss",
+    "widenet_specs",
 ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from funcgrad._errors import GradientTypeError, GradientValueError, TreeError
 from funcgrad.models._checks import integer_from
@@ -43,7 +44,18 @@ def linear(params: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
         )
     w, b = params["w"], params["b"]
     _require_fit(jnp.shape(w), jnp.shape(b), jnp.shape(x))
-    return x @ w + b
+    return jnp.matmul(x, w, out_sharding=_product_sharding(x, w)) + b
+
+
+def _product_sharding(x: jax.Array, w: jax.Array) -> NamedSharding | None:
+    """Where the product lies on a mesh of Explicit axes, if both contracted axes are split there.
+
+    JAX asks for it then: the sum may be left on every device, as here, or be spread over them.
+    """
+    left, right = jax.typeof(x).sharding, jax.typeof(w).sharding
+    if AxisType.Explicit not in right.mesh.axis_types or not (left.spec[-1] and right.spec[0]):
+        return None
+    return NamedSharding(right.mesh, PartitionSpec(*left.spec[:-1], right.spec[1]))
 
 
 def init_linear(key: jax.Array, inputs: int, outputs: int) -> LinearParams:

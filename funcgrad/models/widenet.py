@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from funcgrad._errors import TreeError
 from funcgrad.models._checks import integer_from
@@ -101,6 +102,18 @@ def init_widenet(
         "w2": _transposed(within(width**-0.5, w2), (outputs, width)),
         "b2": jnp.asarray(within(width**-0.5, b2)),
     }
+
+
+def widenet_specs(axis: str) -> dict[str, PartitionSpec]:
+    """Return how the parameters of `widenet` are split along their width over a mesh axis.
+
+    The bias of the output has no width, and is on every device.
+
+    >>> widenet_specs("model")["w1"]
+    P(None, 'model')
+    """
+    split = PartitionSpec(axis)
+    return {"w1": PartitionSpec(None, axis), "b1": split, "w2": split, "b2": PartitionSpec()}
 
 
 def require_widenet_params(params: Mapping[str, jax.Array]) -> None:

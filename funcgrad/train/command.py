@@ -12,12 +12,14 @@ from types import ModuleType
 from typing import NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from funcgrad._errors import ConfigurationError, DivergedError
 from funcgrad.models import accuracy, widenet
 from funcgrad.models.widenet import WideNetParams
 from funcgrad.train import output
 from funcgrad.train.compare import LossDifference, gradient_difference, loss_difference
+from funcgrad.train.layout import check_fit, describe, make_layout
 from funcgrad.train.options import Config, configure
 from funcgrad.train.progress import progress
 from funcgrad.train.report import Outcome, metrics, show, table
@@ -58,12 +60,14 @@ def run(options: argparse.Namespace) -> int:
     0
     """
     config = configure(options)
-    device = _device()
+    _device()
     try:
+        mesh = make_layout(config.mesh)
         task = make_task(config)
+        check_fit(task, config.width, mesh)
         output.prepare(config.out)
         extras = _load_extras(config)
-        outcome = _train(config, task, device)
+        outcome = _train(config, task, mesh)
         _write(outcome)
         if outcome.trained.stop == "interrupted":
             raise KeyboardInterrupt(_interrupted(outcome))
@@ -108,14 +112,15 @@ def _optional(module: str) -> ModuleType | None:
 # --- the run --------------------------------------------------------------------------------------
 
 
-def _train(config: Config, task: Task, device: str) -> Outcome:
+def _train(config: Config, task: Task, mesh: Mesh | None) -> Outcome:
+    device = _device() + describe(mesh)
     optimizer = make_optimizer(config.optimizer, config.learning_rate)
     steps = config.warm_start_steps + config.steps
-    compiled = compile_run(task, optimizer, steps)
+    compiled = compile_run(task, optimizer, steps, mesh)
     _say(f"compiled for {device} in {compiled.seconds:.2f} s")
     first = gradient_difference(task.loss, task.params, *batch(task, 0))
     with progress("training", steps, sys.stderr) as advance:
-        trained = train(compiled, task, steps, advance)
+        trained = train(compiled, steps, advance)
     trained = _checked(task, trained)
     last = gradient_difference(task.loss, trained.before, *batch(task, trained.last_step))
     test_accuracy, test_loss = _test(task, _kept(trained))

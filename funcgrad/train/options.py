@@ -33,6 +33,7 @@ class Config:
         warm_start_steps: unrecorded steps before the recorded ones; the optimiser's state is kept.
         reference: train in Flax and Optax, too, and compare.
         out: the folder for the results.
+        mesh: the devices as axes, for example "data=4,model=2"; None for one device.
     """
 
     data: str
@@ -46,6 +47,7 @@ class Config:
     warm_start_steps: int
     reference: bool
     out: Path
+    mesh: str | None = None
 
 
 class Defaults(NamedTuple):
@@ -127,6 +129,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for metrics.json, parameters.npz and widenet.png (default: widenet-run/)",
     )
+    add(
+        "--mesh",
+        metavar="AXES",
+        help="devices: data=8 splits the examples of a step over eight, data=4,model=2 over four\n"
+        "and the hidden units over two (default: one device)",
+    )
     add("--json", action="store_true",
         help="print what is in metrics.json on stdout, everything else on stderr")  # fmt: skip
 
@@ -207,6 +215,7 @@ def configure(options: argparse.Namespace) -> Config:
         warm_start_steps=default.warm_start_steps if warm is None else warm,
         reference=options.reference,
         out=options.out,
+        mesh=options.mesh,
     )
 
 

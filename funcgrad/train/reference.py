@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from funcgrad._errors import ConfigurationError
 from funcgrad.models.data import Kind
+from funcgrad.train.feed import longest_piece
 from funcgrad.train.optimizers import find_rule
-from funcgrad.train.run import Advance, longest_piece
+from funcgrad.train.run import Advance
 from funcgrad.train.task import Task, batch_rows
 
 try:

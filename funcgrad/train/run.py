@@ -17,16 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
+from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from funcgrad._descent import init_state
 from funcgrad._steps import gradient_descent, optimizer_step
 from funcgrad.models.widenet import WideNetParams
+from funcgrad.parallel import gather
+from funcgrad.train.feed import Feed, Feeder, longest_piece, make_feeder, values_per_step
+from funcgrad.train.layout import place_params, place_rest, shardings
 from funcgrad.train.optimizers import find_rule
-from funcgrad.train.task import Rows, Task, batch_rows
+from funcgrad.train.task import Task
 
-LONGEST_PIECE = 1000  # steps; from here on a call costs next to nothing beside its steps
-_MOST_INDICES = 2**22  # examples that the steps of a piece may name: 16 MiB
 _SHORT, _LONG = 0.1, 0.4  # seconds for a piece, between which its length stays; Ctrl-C waits for it
 
 Stop = Literal["complete", "diverged", "interrupted"]
@@ -74,10 +76,17 @@ class _Carry(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """A compiled program with its first arguments, and the seconds for tracing and compiling it."""
+    """A compiled program, its first arguments, and the seconds for tracing and compiling it.
+
+    Attributes:
+        feed: says what the steps of a piece see.
+        mesh: the devices; None for one.
+    """
 
     program: Program
     first: _Carry
+    feed: Feeder
+    mesh: Mesh | None
     seconds: float
 
 
@@ -108,54 +117,66 @@ def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformat
     return getattr(optax, rule.factory)(learning_rate, **rule.settings)
 
 
-def compile_run(task: Task, optimizer: optax.GradientTransformation, steps: int) -> Compiled:
+def compile_run(
+    task: Task, optimizer: optax.GradientTransformation, steps: int, mesh: Mesh | None = None
+) -> Compiled:
     """Compile the program of a run of so many steps, those of the warm start included.
 
-    The result is an argument of `train`, where there is an example.
+    With a mesh, the examples of a step are split over its axis `data`, and the hidden units over
+    `model` if it has one. The result is an argument of `train`, where there is an example.
     """
-    longest = longest_piece(steps, task.batch_size)
-    first = _Carry(
+    longest = longest_piece(steps, values_per_step(task, mesh))
+    first, feed = _first(task, optimizer, longest, mesh), make_feeder(task, longest, mesh)
+    begin = time.perf_counter()
+    # The program is called with its own results, so these have to lie where its arguments do.
+    jitted = jax.jit(_program(task.loss, optimizer), out_shardings=shardings(first, mesh))
+    compiled = jitted.lower(first, feed(0, 0), np.int32(0)).compile()
+    return Compiled(compiled, first, feed, mesh, time.perf_counter() - begin)
+
+
+def _first(
+    task: Task, optimizer: optax.GradientTransformation, longest: int, mesh: Mesh | None
+) -> _Carry:
+    params = place_params(task.params, mesh)
+    carry = _Carry(
         jnp.int32(0),
-        task.params,
-        init_state(optimizer, task.params),
-        task.params,
+        params,
+        init_state(optimizer, params),
+        params,
         jnp.zeros(longest, jnp.float32),
         jnp.bool(True),
     )
-    rows = _padded_rows(task, 0, 0, longest)
-    begin = time.perf_counter()
-    traced = jax.jit(_program(task.loss, optimizer)).lower(first, _arrays(task), rows, np.int32(0))
-    return Compiled(traced.compile(), first, time.perf_counter() - begin)
+    placed: _Carry = place_rest(carry, mesh)
+    return placed
 
 
-def train(compiled: Compiled, task: Task, steps: int, advance: Advance) -> Trained:
+def train(compiled: Compiled, steps: int, advance: Advance) -> Trained:
     """Train for a number of steps, or until the loss is no longer finite, or until Ctrl-C.
 
     Args:
-        compiled: the program for this task and this number of steps.
-        task: what to train.
+        compiled: the program for a task and this number of steps.
         steps: how many steps, those of the warm start included.
         advance: told how many steps are done and the latest loss, after every piece.
 
     >>> from funcgrad.models import init_widenet, noisy_sine, widenet_loss
     >>> task = Task(noisy_sine(), init_widenet(2021, 4), widenet_loss, batch_size=None, seed=0)
     >>> compiled = compile_run(task, make_optimizer("adam", 0.01), steps=5)
-    >>> trained = train(compiled, task, 5, lambda done, loss: None)
+    >>> trained = train(compiled, 5, lambda done, loss: None)
     >>> trained.stop, trained.losses.shape, bool(trained.losses[-1] < trained.losses[0])
     ('complete', (5,), True)
     """
     last, losses = _Piece(0, compiled.first, _NO_LOSSES, 0.0), [_NO_LOSSES]
     stop: Stop = "complete"
     try:
-        for piece in _walk(compiled, task, steps):
+        for piece in _walk(compiled, steps):
             losses.append(piece.losses)
             last = piece
             advance(piece.done, float(piece.losses[-1]))
     except KeyboardInterrupt:
         stop = "interrupted"
     return Trained(
-        last.carry.params,
-        last.carry.before,
+        _on_one_device(last.carry.params, compiled.mesh),
+        _on_one_device(last.carry.before, compiled.mesh),
         np.concatenate(losses)[: last.done],  # Ctrl-C may come between two statements
         stop if bool(last.carry.finite) else "diverged",
         compiled.seconds,
@@ -163,52 +184,40 @@ def train(compiled: Compiled, task: Task, steps: int, advance: Advance) -> Train
     )
 
 
-def longest_piece(steps: int, batch_size: int | None) -> int:
-    """How many steps a piece has at most: a tenth of the run, for the sake of the progress shown.
-
-    >>> longest_piece(1848, None), longest_piece(10**6, None), longest_piece(10**6, 2**20)
-    (185, 1000, 4)
-    """
-    by_memory = LONGEST_PIECE if batch_size is None else _MOST_INDICES // batch_size
-    return max(1, min(LONGEST_PIECE, by_memory, -(-steps // 10)))
-
-
-def _walk(compiled: Compiled, task: Task, steps: int) -> Iterator[_Piece]:
-    program, carry, _ = compiled
+def _walk(compiled: Compiled, steps: int) -> Iterator[_Piece]:
+    program, carry, feed = compiled.program, compiled.first, compiled.feed
     longest = len(carry.losses)
     done, length, total = 0, min(8, longest), 0.0
     while done < steps and bool(carry.finite):
         count = min(length, steps - done)
-        rows = _padded_rows(task, done, count, longest)
+        seen = feed(done, count)
         begin = time.perf_counter()
-        carry = jax.block_until_ready(program(carry, _arrays(task), rows, np.int32(count)))
+        carry = jax.block_until_ready(program(carry, seen, np.int32(count)))
         seconds = time.perf_counter() - begin
         done, total = done + int(carry.taken), total + seconds
-        yield _Piece(done, carry, np.asarray(carry.losses[: int(carry.taken)]), total)
+        yield _Piece(done, carry, np.asarray(carry.losses)[: int(carry.taken)], total)
         if seconds < _SHORT:
             length = min(2 * length, longest)
         elif seconds > _LONG:
             length = max(1, length // 2)
 
 
-def _padded_rows(task: Task, start: int, count: int, longest: int) -> Rows | None:
-    rows = batch_rows(task, start, count)
-    return None if rows is None else np.pad(rows, ((0, longest - count), (0, 0)))
-
-
-def _arrays(task: Task) -> tuple[jax.Array, jax.Array]:
-    return task.data.x, task.data.y
+def _on_one_device(params: WideNetParams, mesh: Mesh | None) -> WideNetParams:
+    if mesh is None:
+        return params
+    gathered: WideNetParams = jax.tree.map(jnp.asarray, gather(params))
+    return gathered
 
 
 def _program(loss: Callable[..., jax.Array], optimizer: optax.GradientTransformation) -> Program:
     """The function that is compiled: `count` steps, or up to the first loss that is not finite."""
 
-    def piece(carry: _Carry, data: tuple[jax.Array, ...], rows: Any, count: jax.Array) -> _Carry:
+    def piece(carry: _Carry, feed: Feed, count: jax.Array) -> _Carry:
         def unfinished(carry: _Carry) -> jax.Array:
             return (carry.taken < count) & carry.finite
 
         def step(carry: _Carry) -> _Carry:
-            seen = data if rows is None else tuple(a[rows[carry.taken]] for a in data)
+            seen = feed.at(carry.taken)
             stepped = optimizer_step(loss, optimizer, carry.params, carry.state, seen)
             finite = jnp.isfinite(stepped.loss)
             return _Carry(

@@ -24,7 +24,7 @@ def ignore(done: int, loss: float) -> None:
 
 def ours(task: Task, name: str, rate: float, steps: int) -> np.ndarray:
     compiled = compile_run(task, make_optimizer(name, rate), steps)
-    return train(compiled, task, steps, ignore).losses
+    return train(compiled, steps, ignore).losses
 
 
 def test_the_run_of_the_course_agrees_step_for_step() -> None:

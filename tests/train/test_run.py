@@ -13,8 +13,9 @@ from funcgrad import minimize
 from funcgrad._errors import ConfigurationError
 from funcgrad.models import init_widenet, noisy_sine, widenet_loss
 from funcgrad.models.widenet import WideNetParams
+from funcgrad.train.feed import longest_piece
 from funcgrad.train.optimizers import RULES
-from funcgrad.train.run import Trained, compile_run, longest_piece, make_optimizer, train
+from funcgrad.train.run import Trained, compile_run, make_optimizer, train
 from funcgrad.train.task import Task, batch, classification_loss
 
 PLACES = (1, 100, 1000, 1847)
@@ -45,7 +46,7 @@ def run(
     steps: int,
     advance: Callable[[int, float], None] = ignore,
 ) -> Trained:
-    return train(compile_run(task, optimizer, steps), task, steps, advance)
+    return train(compile_run(task, optimizer, steps), steps, advance)
 
 
 def assert_equal(one: WideNetParams, other: WideNetParams) -> None:
