@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArgumentNumberError",
+    "CheckpointError",
     "ConfigurationError",
     "DataError",
     "DivergedError",
@@ -16,6 +17,7 @@ __all__ = [
     "GradientTypeError",
     "GradientValueError",
     "MissingRuleError",
+    "ProcessLostError",
     "RuleError",
     "TapeError",
     "TraceEndedError",
@@ -92,9 +94,29 @@ class DataError(FuncgradError, ValueError):
     """Data that a user supplied cannot be used."""
 
 
+class CheckpointError(FuncgradError, ValueError):
+    """A checkpoint cannot be written, or is none that this run can go on from."""
+
+
+class ProcessLostError(FuncgradError, RuntimeError):
+    """One of the processes of a run has ended, or cannot be reached."""
+
+
 class TraceEndedError(FuncgradError, TypeError):
     """A pullback was called outside of the transformation whose values it holds."""
 
 
 class DivergedError(FuncgradError, ArithmeticError):
     """A run's loss is no longer finite."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A signal ended a run after its results were written.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal

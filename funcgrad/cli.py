@@ -16,7 +16,13 @@ from importlib import import_module
 from typing import NamedTuple, NoReturn
 
 from funcgrad import __version__
-from funcgrad._errors import ConfigurationError, DivergedError, FuncgradError
+from funcgrad._errors import (
+    ConfigurationError,
+    DivergedError,
+    FuncgradError,
+    ProcessLostError,
+    RunInterrupted,
+)
 from funcgrad.audit import options as audit_options
 from funcgrad.bench import options as bench_options
 from funcgrad.checking import options as checking_options
@@ -25,7 +31,9 @@ from funcgrad.search import options as search_options
 from funcgrad.show import options as show_options
 from funcgrad.train import options as train_options
 
-WRONG_USAGE, DIVERGED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+WRONG_USAGE, DIVERGED, PROCESS_LOST, BROKEN_PIPE = 2, 3, 4, 141
+SIGNALLED = 128  # plus the number of the signal; 143 after SIGTERM
+INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
 class Command(NamedTuple):
@@ -50,7 +58,7 @@ COMMANDS = (
         "train",
         "fit WideNet to data by gradient descent with this package's gradients",
         train_options.add_arguments,
-        "funcgrad.train.command:run",
+        "funcgrad.train.start:run",
     ),
     Command(
         "graph",
@@ -136,8 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default those of the process.
 
     Returns:
-        The exit code: 0 for success, 2 for bad input, 3 for a diverged run, 130 after Ctrl-C. What
-        went wrong is one line on stderr.
+        The exit code: 0 for success, 2 for bad input, 3 for a diverged run, 4 for a lost process,
+        130 after Ctrl-C, 143 after SIGTERM. What went wrong is one line on stderr.
 
     >>> main(["--version"])
     funcgrad 0.1.0
@@ -147,12 +155,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _dispatch(argv)
         sys.stdout.flush()  # so that a broken pipe is met here, and not while Python shuts down
+    except RunInterrupted as stop:
+        code = _say(SIGNALLED + stop.signal, str(stop))
     except KeyboardInterrupt as stop:
         code = _say(INTERRUPTED, str(stop) or "interrupted")
     except BrokenPipeError:
         code = _close_stdout()
     except DivergedError as error:
         code = _say(DIVERGED, f"error: {error}")
+    except ProcessLostError as error:
+        code = _say(PROCESS_LOST, f"error: {error}")
     except OSError as error:
         code = _say(WRONG_USAGE, f"error: {_explain(error)}")
     except FuncgradError as error:
@@ -172,7 +184,8 @@ def _open_missing_streams() -> None:
 def _dispatch(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     try:
-        options = parser.parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        options = parser.parse_args(words, argparse.Namespace(words=words))
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     if not hasattr(options, "handler"):

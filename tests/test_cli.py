@@ -210,7 +210,8 @@ def test_ctrl_c_through_the_shell(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         shown, told = process.communicate(timeout=120)
     assert (process.returncode, shown) == (130, "")
-    (line,) = told.splitlines()
+    stopping, line = told.splitlines()
+    assert stopping == "stopping; press Ctrl-C twice more to abandon the run"
     done = re.search(r"^funcgrad: interrupted after (\d+) of 100000000 steps; what was done", line)
     assert done is not None
     record = json.loads((tmp_path / "widenet-run" / "metrics.json").read_text())

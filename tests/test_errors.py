@@ -7,12 +7,14 @@ from funcgrad._errors import FuncgradError
 
 BUILTIN = {
     "ArgumentNumberError": (TypeError, ValueError),
+    "CheckpointError": (ValueError,),
     "ConfigurationError": (ValueError,),
     "DataError": (ValueError,),
     "DivergedError": (ArithmeticError,),
     "GradientTypeError": (TypeError,),
     "GradientValueError": (ValueError,),
     "MissingRuleError": (NotImplementedError,),
+    "ProcessLostError": (RuntimeError,),
     "RuleError": (ValueError,),
     "TapeError": (ValueError,),
     "TraceEndedError": (TypeError,),

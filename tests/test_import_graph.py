@@ -24,7 +24,8 @@ ORDER = [
     "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {
-    "autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "treescope",
+    "autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "orbax",
+    "treescope",
 }  # fmt: skip
 # Modules that import by a computed name, and why.
 DYNAMIC = {
@@ -38,7 +39,8 @@ DYNAMIC = {
     "funcgrad.rules.third_party": "what another package made, once that package is imported",
     "funcgrad.cli": "a command loads only what it needs, and --help nothing",
     "funcgrad.bench.command": "the picture and competitors need optional packages",
-    "funcgrad.train.command": "the reference and the picture need optional packages",
+    "funcgrad.train.command": "the reference, the picture and checkpoints need optional packages",
+    "funcgrad.train.start": "JAX is not loaded where other processes do the work",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import sys
@@ -14,17 +15,23 @@ from typing import NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from funcgrad._errors import ConfigurationError, DivergedError
+from funcgrad._errors import ConfigurationError, ProcessLostError
 from funcgrad.models import accuracy, widenet
 from funcgrad.models.widenet import WideNetParams
+from funcgrad.parallel import join_processes
 from funcgrad.train import output
 from funcgrad.train.compare import LossDifference, gradient_difference, loss_difference
+from funcgrad.train.endings import kept, raise_early_end
 from funcgrad.train.layout import check_fit, describe, make_layout
 from funcgrad.train.options import Config, configure
+from funcgrad.train.options_long_runs import RESTORE, SKIP
+from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.progress import progress
 from funcgrad.train.report import Outcome, metrics, show, table
-from funcgrad.train.run import Trained, compile_run, make_optimizer, train
+from funcgrad.train.run import Trained, train
+from funcgrad.train.stopping import stopping
 from funcgrad.train.task import Task, batch, make_task
+from funcgrad.train.worker import is_worker, take_up
 
 
 class Extras(NamedTuple):
@@ -32,6 +39,7 @@ class Extras(NamedTuple):
 
     reference: ModuleType | None
     picture: ModuleType | None
+    checkpoints: ModuleType | None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ConfigurationError, DataError: bad input.
+        CheckpointError: a checkpoint cannot be written, or be gone on from.
         DivergedError: the loss is no longer finite; the results up to there are written.
-        KeyboardInterrupt: Ctrl-C; while training, the results up to there are written, too.
+        ProcessLostError: this process can no longer work together with the others.
+        RunInterrupted: Ctrl-C or SIGTERM while training; the results up to there are written.
 
     >>> import tempfile
     >>> from funcgrad.cli import build_parser
@@ -60,27 +70,43 @@ def run(options: argparse.Namespace) -> int:
     0
     """
     config = configure(options)
+    if is_worker():
+        _join(options)
     _device()
     try:
-        mesh = make_layout(config.mesh)
-        task = make_task(config)
-        check_fit(task, config.width, mesh)
-        output.prepare(config.out)
-        extras = _load_extras(config)
-        outcome = _train(config, task, mesh)
-        _write(outcome)
-        if outcome.trained.stop == "interrupted":
-            raise KeyboardInterrupt(_interrupted(outcome))
-        outcome = _finish(outcome, extras)
+        return _run(config, options.json)
     except jax.errors.JaxRuntimeError as error:
+        first = str(error).splitlines()[0]
+        if jax.process_count() > 1:
+            raise ProcessLostError(
+                f"the processes can no longer work together ({first})"
+            ) from error
         raise ConfigurationError(
-            f"the device cannot run this ({str(error).splitlines()[0]}); try a smaller --width "
-            f"or --batch-size"
+            f"the device cannot run this ({first}); try a smaller --width or --batch-size"
         ) from error
-    _report(outcome, options.json)
-    if outcome.trained.stop == "diverged":
-        raise DivergedError(_diverged(outcome))
+
+
+def _run(config: Config, as_json: bool) -> int:
+    mesh = make_layout(config.mesh)
+    task = make_task(config)
+    check_fit(task, config.width, mesh)
+    output.prepare(config.out)
+    extras = _load_extras(config)
+    outcome = _train(config, task, mesh, extras.checkpoints)
+    _write(outcome)
+    if outcome.trained.stop == "interrupted" or outcome.trained.failure is not None:
+        raise_early_end(outcome)
+    outcome = _finish(outcome, extras)
+    _report(outcome, as_json)
+    raise_early_end(outcome)
     return 0
+
+
+def _join(options: argparse.Namespace) -> None:
+    """Meet the other processes of the run; all but the first work in silence."""
+    join_processes(**take_up(), timeout=options.timeout)
+    if jax.process_index() > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  open as long as the process
 
 
 def _device() -> str:
@@ -97,8 +123,13 @@ def _device() -> str:
 
 
 def _load_extras(config: Config) -> Extras:
+    checkpoints = None
+    if config.checkpoint is not None:  # what keeps the run is not skipped when it is missing
+        checkpoints = import_module("funcgrad.train.checkpoints")
+    if jax.process_index() > 0:
+        return Extras(None, None, checkpoints)
     reference = _optional("funcgrad.train.reference") if config.reference else None
-    return Extras(reference, _optional("funcgrad.train.picture"))
+    return Extras(reference, _optional("funcgrad.train.picture"), checkpoints)
 
 
 def _optional(module: str) -> ModuleType | None:
@@ -112,29 +143,51 @@ def _optional(module: str) -> ModuleType | None:
 # --- the run --------------------------------------------------------------------------------------
 
 
-def _train(config: Config, task: Task, mesh: Mesh | None) -> Outcome:
+def _train(
+    config: Config, task: Task, mesh: Mesh | None, checkpoints: ModuleType | None
+) -> Outcome:
     device = _device() + describe(mesh)
-    optimizer = make_optimizer(config.optimizer, config.learning_rate)
+    optimizer = make_optimizer(config.optimizer, config.learning_rate, config.clip_norm)
     steps = config.warm_start_steps + config.steps
-    compiled = compile_run(task, optimizer, steps, mesh)
+    compiled = compile_run(task, optimizer, steps, mesh, skip=config.on_nonfinite == SKIP)
     _say(f"compiled for {device} in {compiled.seconds:.2f} s")
     first = gradient_difference(task.loss, task.params, *batch(task, 0))
-    with progress("training", steps, sys.stderr) as advance:
-        trained = train(compiled, steps, advance)
-    trained = _checked(task, trained)
+    trained = _walk(config, task, compiled, steps, checkpoints)
     last = gradient_difference(task.loss, trained.before, *batch(task, trained.last_step))
-    test_accuracy, test_loss = _test(task, _kept(trained))
-    initial = _initial_loss(task, trained)
-    return Outcome(
-        config, task, trained, initial, first, last, None, test_accuracy, test_loss, device
+    outcome = Outcome(
+        config, task, trained, _initial_loss(task, trained), first, last, None, None, None, device
     )
+    outcome = _checked(outcome)
+    test_accuracy, test_loss = _test(task, kept(outcome))
+    return outcome._replace(accuracy=test_accuracy, test_loss=test_loss)
 
 
-def _checked(task: Task, trained: Trained) -> Trained:
+def _walk(
+    config: Config, task: Task, compiled: Compiled, steps: int, checkpoints: ModuleType | None
+) -> Trained:
+    """The steps of a run, kept by checkpoints if there are any."""
+    with contextlib.ExitStack() as stack:
+        keeper, start = None, None
+        if checkpoints is not None:
+            keeper = stack.enter_context(checkpoints.opened(config, task, compiled))
+            start = keeper.resume(config.resume)
+            if start is not None:
+                checkpoints.check_steps(start.position.done, steps, config)
+                _say(f"goes on from the checkpoint of step {start.position.done}")
+        pressed = stack.enter_context(stopping())
+        advance = stack.enter_context(progress("training", steps, sys.stderr))
+        return train(
+            compiled, steps, advance, start=start, keeper=keeper,
+            restore=config.on_nonfinite == RESTORE, pressed=pressed,
+        )  # fmt: skip
+
+
+def _checked(outcome: Outcome) -> Outcome:
     """Look at the loss after the last step, too, which the run itself has no need of."""
-    if trained.stop == "complete" and not math.isfinite(_whole_loss(task, trained.params)):
-        return trained._replace(stop="diverged")
-    return trained
+    trained = outcome.trained
+    if trained.stop != "complete" or math.isfinite(_whole_loss(outcome.task, trained.params)):
+        return outcome
+    return outcome._replace(trained=trained._replace(stop="diverged"), after_last=True)
 
 
 def _initial_loss(task: Task, trained: Trained) -> float:
@@ -145,11 +198,6 @@ def _initial_loss(task: Task, trained: Trained) -> float:
 
 def _whole_loss(task: Task, params: WideNetParams) -> float:
     return float(jax.jit(task.loss)(params, task.data.x, task.data.y))
-
-
-def _kept(trained: Trained) -> WideNetParams:
-    """The parameters that a user can go on with."""
-    return trained.before if trained.stop == "diverged" else trained.params
 
 
 def _test(task: Task, params: WideNetParams) -> tuple[float | None, float | None]:
@@ -164,11 +212,13 @@ def _test(task: Task, params: WideNetParams) -> tuple[float | None, float | None
 
 def _finish(outcome: Outcome, extras: Extras) -> Outcome:
     """Do what is not training, after the results of training are safe."""
+    if jax.process_index() > 0:
+        return outcome
     if extras.reference is not None and outcome.trained.stop == "complete":
         outcome = outcome._replace(reference=_compare(outcome, extras.reference))
         _write(outcome)
     if extras.picture is not None:
-        draw = partial(extras.picture.draw, outcome, _kept(outcome.trained))
+        draw = partial(extras.picture.draw, outcome, kept(outcome))
         output.write(outcome.config.out / output.PICTURE, draw)
     return outcome
 
@@ -186,9 +236,10 @@ def _compare(outcome: Outcome, reference: ModuleType) -> LossDifference | None:
 
 
 def _write(outcome: Outcome) -> None:
-    folder = outcome.config.out
-    output.write_arrays(folder / output.PARAMETERS, _kept(outcome.trained))
-    output.write_text(folder / output.METRICS, output.as_json(metrics(outcome)) + "\n")
+    if jax.process_index() == 0:
+        folder = outcome.config.out
+        output.write_arrays(folder / output.PARAMETERS, kept(outcome))
+        output.write_text(folder / output.METRICS, output.as_json(metrics(outcome)) + "\n")
 
 
 def _report(outcome: Outcome, as_json: bool) -> None:
@@ -200,26 +251,3 @@ def _report(outcome: Outcome, as_json: bool) -> None:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _interrupted(outcome: Outcome) -> str:
-    config = outcome.config
-    return (
-        f"interrupted after {len(outcome.losses)} of {config.steps} steps; what was done is in "
-        f"{config.out}/{output.METRICS} and {output.PARAMETERS}"
-    )
-
-
-def _diverged(outcome: Outcome) -> str:
-    config, losses = outcome.config, outcome.trained.losses
-    place = len(losses) - config.warm_start_steps
-    step = f"step {place} of {config.steps}"
-    if place <= 0:
-        step = f"step {len(losses)} of the warm start"
-    found = f"at {step} the loss is {losses[-1]}"
-    if math.isfinite(losses[-1]):
-        found = f"after {step} the loss is no longer finite"
-    return (
-        f"the run diverged: {found}; try a learning rate below {config.learning_rate:g} (what was "
-        f"done is in {config.out}/)"
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,9 @@ from typing import NamedTuple
 
 from funcgrad._errors import ConfigurationError
 from funcgrad.train.optimizers import RULES, find_rule
+from funcgrad.train.options_devices import add_device_arguments
+from funcgrad.train.options_long_runs import KEEP, add_long_run_arguments, check_long_run
+from funcgrad.train.options_types import positive_number, whole_number
 
 LARGEST_WIDTH = 2**24  # a layer of this width fills a small GPU; beyond lies a typing error
 
@@ -34,6 +36,12 @@ class Config:
         reference: train in Flax and Optax, too, and compare.
         out: the folder for the results.
         mesh: the devices as axes, for example "data=4,model=2"; None for one device.
+        clip_norm: the largest norm of a step's gradient; None for any.
+        on_nonfinite: "stop", "skip" or "restore".
+        checkpoint: the folder for checkpoints; None for none.
+        every: steps between two checkpoints.
+        keep: how many checkpoints stay.
+        resume: the step of the checkpoint to go on from, `LATEST` for the last; None to begin.
     """
 
     data: str
@@ -48,6 +56,12 @@ class Config:
     reference: bool
     out: Path
     mesh: str | None = None
+    clip_norm: float | None = None
+    on_nonfinite: str = "stop"
+    checkpoint: Path | None = None
+    every: int = 0
+    keep: int = KEEP
+    resume: int | None = None
 
 
 class Defaults(NamedTuple):
@@ -89,31 +103,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--target", metavar="COLUMN", help="the column of the CSV file to predict")
     add("--optimizer", metavar="NAME", help="gd, momentum, adam, ...; see below")
-    add("--steps", type=_whole(0), metavar="N", help="recorded steps; see below")
-    add("--learning-rate", type=_rate, metavar="RATE", help="the step size; see below")
+    add("--steps", type=whole_number(0), metavar="N", help="recorded steps; see below")
+    add("--learning-rate", type=positive_number, metavar="RATE", help="the step size; see below")
     add(
         "--seed",
-        type=_whole(-(2**63), 2**64 - 1),
+        type=whole_number(-(2**63), 2**64 - 1),
         default=2021,
         metavar="N",
         help="decides noise, parameters, split and mini-batches (default: 2021)",
     )
     add(
         "--batch-size",
-        type=_whole(1),
+        type=whole_number(1),
         metavar="N",
         help="examples for a step, drawn without replacement, epoch by epoch (default: all)",
     )
     add(
         "--width",
-        type=_whole(1, LARGEST_WIDTH),
+        type=whole_number(1, LARGEST_WIDTH),
         default=512,
         metavar="N",
         help="hidden units (default: 512)",
     )
     add(
         "--warm-start-steps",
-        type=_whole(0),
+        type=whole_number(0),
         metavar="N",
         help="steps before the recorded ones, the course's extra first step; see below",
     )
@@ -129,14 +143,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for metrics.json, parameters.npz and widenet.png (default: widenet-run/)",
     )
-    add(
-        "--mesh",
-        metavar="AXES",
-        help="devices: data=8 splits the examples of a step over eight, data=4,model=2 over four\n"
-        "and the hidden units over two (default: one device)",
-    )
     add("--json", action="store_true",
         help="print what is in metrics.json on stdout, everything else on stderr")  # fmt: skip
+    add_device_arguments(parser)
+    add_long_run_arguments(parser)
 
 
 def _defaults_in_words() -> str:
@@ -161,31 +171,6 @@ def _defaults_in_words() -> str:
     return "\n".join([*lines, *rows])
 
 
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    domain = f"of at least {least}" if most is None else f"from {least} to {most}"
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be a whole number {domain}, but is {text!r}")
-        return value
-
-    return parse
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number, but is {text!r}")
-    return value
-
-
 def configure(options: argparse.Namespace) -> Config:
     """Turn parsed arguments into a configuration, with the defaults of the data set.
 
@@ -199,23 +184,32 @@ def configure(options: argparse.Namespace) -> Config:
     >>> config.optimizer, config.steps, config.learning_rate
     ('adam', 300, 0.001)
     """
+    check_long_run(options)
     default = _defaults_of(options.data, options.target)
     optimizer = default.optimizer if options.optimizer is None else options.optimizer
     rate = default_rate(optimizer, default)
     warm = options.warm_start_steps
+    warm = default.warm_start_steps if warm is None else warm
+    steps = default.steps if options.steps is None else options.steps
     return Config(
         data=options.data,
         target=options.target,
         optimizer=optimizer,
-        steps=default.steps if options.steps is None else options.steps,
+        steps=steps,
         learning_rate=rate if options.learning_rate is None else options.learning_rate,
         seed=options.seed,
         batch_size=options.batch_size,
         width=options.width,
-        warm_start_steps=default.warm_start_steps if warm is None else warm,
+        warm_start_steps=warm,
         reference=options.reference,
         out=options.out,
         mesh=options.mesh,
+        clip_norm=options.clip_norm,
+        on_nonfinite=options.on_nonfinite,
+        checkpoint=options.checkpoint,
+        every=options.every or max(1, -(-(warm + steps) // 10)),
+        keep=options.keep,
+        resume=options.resume,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import jax
@@ -35,6 +36,7 @@ class Outcome(NamedTuple):
         accuracy: the share of test examples that are classified correctly; None for a regression.
         test_loss: the loss of a regression over its test examples; None without a test.
         device: where the run took place.
+        after_last: the run diverged, but only the loss after the last step tells.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Outcome(NamedTuple):
     accuracy: float | None
     test_loss: float | None
     device: str
+    after_last: bool = False
 
     @property
     def losses(self) -> NDArray[np.float32]:
@@ -78,12 +81,21 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
         "device": outcome.device,
         "parameters": _count(outcome.task),
         "steps": len(outcome.losses),
-        "configuration": asdict(outcome.config) | {"out": str(outcome.config.out)},
+        "skipped_steps": trained.skipped,
+        "restored_checkpoints": list(trained.restored),
+        "configuration": _plain(asdict(outcome.config)),
         "versions": {"funcgrad": __version__, "jax": jax.__version__},
     }
     if outcome.task.data.kind == "classification":
         record["accuracy"] = outcome.accuracy
     return record
+
+
+def _plain(configuration: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in configuration.items()
+    }
 
 
 def _shortest(value: float | np.float32) -> float:

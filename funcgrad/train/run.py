@@ -1,53 +1,49 @@
-"""The training run: one compiled program that takes any number of steps, called piece by piece.
+"""The training run: a compiled program that takes any number of steps, called piece by piece.
 
-The pieces are what lets a progress bar move, a diverging run stop and Ctrl-C keep what was done.
-The number of steps is an argument of the program, so that pieces of every length are one program,
-whose loss at every step is bit for bit that of `funcgrad.minimize` over the whole run.
+The pieces are what lets a progress bar move, a checkpoint be written, a diverging run stop, and a
+signal end the run with all that was done.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import lax
 from jax.sharding import Mesh
 from numpy.typing import NDArray
 
-from funcgrad._descent import init_state
-from funcgrad._steps import gradient_descent, optimizer_step
+from funcgrad._errors import CheckpointError
 from funcgrad.models.widenet import WideNetParams
-from funcgrad.parallel import gather
-from funcgrad.train.feed import Feed, Feeder, longest_piece, make_feeder, values_per_step
-from funcgrad.train.layout import place_params, place_rest, shardings
-from funcgrad.train.optimizers import find_rule
-from funcgrad.train.task import Task
+from funcgrad.parallel import gather, largest_over_processes
+from funcgrad.train.program import Carry, Compiled
 
 _SHORT, _LONG = 0.1, 0.4  # seconds for a piece, between which its length stays; Ctrl-C waits for it
 
 Stop = Literal["complete", "diverged", "interrupted"]
 Advance = Callable[[int, float], None]
-Program = Callable[..., "_Carry"]
-_NO_LOSSES = np.empty(0, np.float32)
+Pressed = Callable[[], int | None]
 
 
 class Trained(NamedTuple):
     """What a run returns, however it ended.
 
     Attributes:
-        params: the parameters after the last step.
-        before: the last parameters whose loss is known and finite: those before the last step.
-        losses: the loss before each step that was taken, float32; where the run diverged, the last
-            of them is not finite.
+        params: the parameters after the last step; of a diverged run, the point where the loss or
+            the gradient is not finite.
+        before: the last parameters whose loss and gradient are known and finite.
+        losses: the loss before each step, float32, those before a resumption included.
         stop: how the run ended.
         compile_seconds: for tracing, lowering and compiling.
-        train_seconds: for the steps.
+        train_seconds: for the steps, those before a resumption included.
+        last_step: the number, from 0, of the step that `before` was the point of.
+        skipped: steps without effect, because their loss or gradient was not finite.
+        restored: the checkpoints, by their steps, that the run went back to.
+        signal: the signal that interrupted the run.
+        failure: why a checkpoint could not be written, which ends a run.
     """
 
     params: WideNetParams
@@ -56,179 +52,187 @@ class Trained(NamedTuple):
     stop: Stop
     compile_seconds: float
     train_seconds: float
-
-    @property
-    def last_step(self) -> int:
-        """The number, from 0, of the step that `before` was the point of."""
-        known = int(np.isfinite(self.losses).sum())  # all but the last of a diverged run
-        return max(0, known - 1)
-
-
-class _Carry(NamedTuple):
-    """What the compiled loop carries from step to step; `losses` has room for the longest piece."""
-
-    taken: jax.Array
-    params: WideNetParams
-    state: Any
-    before: WideNetParams
-    losses: jax.Array
-    finite: jax.Array
+    last_step: int = 0
+    skipped: int = 0
+    restored: tuple[int, ...] = ()
+    signal: int | None = None
+    failure: CheckpointError | None = None
 
 
-class Compiled(NamedTuple):
-    """A compiled program, its first arguments, and the seconds for tracing and compiling it.
+class Position(NamedTuple):
+    """Where a run stands between two pieces.
 
     Attributes:
-        feed: says what the steps of a piece see.
-        mesh: the devices; None for one.
+        done: the steps so far.
+        carry: parameters and the optimiser's state.
+        seconds: the time for them.
+        last_step: see `Trained`.
     """
-
-    program: Program
-    first: _Carry
-    feed: Feeder
-    mesh: Mesh | None
-    seconds: float
-
-
-class _Piece(NamedTuple):
-    """Where the run stands after a piece: all steps and seconds so far, and the piece's losses."""
 
     done: int
-    carry: _Carry
-    losses: NDArray[np.float32]
+    carry: Carry
     seconds: float
+    last_step: int = 0
 
 
-def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
-    """Return the optimiser of a name: ours where we have one, else the one of Optax.
+class Record(NamedTuple):
+    """All that a run goes on from: where it stands, and the loss before each step so far."""
 
-    Raises:
-        ConfigurationError: the name is unknown.
-        GradientValueError: the learning rate is negative or not finite.
-
-    >>> rule = make_optimizer("momentum", 0.5)
-    >>> updates, _ = rule.update({"w": jnp.array(4.0)}, rule.init({"w": jnp.array(1.0)}))
-    >>> float(updates["w"])
-    -2.0
-    """
-    rule = find_rule(name)
-    if rule.own:
-        return gradient_descent(learning_rate)
-    return getattr(optax, rule.factory)(learning_rate, **rule.settings)
+    position: Position
+    losses: NDArray[np.float32]
 
 
-def compile_run(
-    task: Task, optimizer: optax.GradientTransformation, steps: int, mesh: Mesh | None = None
-) -> Compiled:
-    """Compile the program of a run of so many steps, those of the warm start included.
+class Keeper(Protocol):
+    """Writes checkpoints, and brings them back."""
 
-    With a mesh, the examples of a step are split over its axis `data`, and the hidden units over
-    `model` if it has one. The result is an argument of `train`, where there is an example.
-    """
-    longest = longest_piece(steps, values_per_step(task, mesh))
-    first, feed = _first(task, optimizer, longest, mesh), make_feeder(task, longest, mesh)
-    begin = time.perf_counter()
-    # The program is called with its own results, so these have to lie where its arguments do.
-    jitted = jax.jit(_program(task.loss, optimizer), out_shardings=shardings(first, mesh))
-    compiled = jitted.lower(first, feed(0, 0), np.int32(0)).compile()
-    return Compiled(compiled, first, feed, mesh, time.perf_counter() - begin)
+    @property
+    def every(self) -> int:
+        """How many steps lie between two checkpoints."""
 
+    def save(self, record: Record) -> None:
+        """Write a checkpoint; may go on in the background."""
 
-def _first(
-    task: Task, optimizer: optax.GradientTransformation, longest: int, mesh: Mesh | None
-) -> _Carry:
-    params = place_params(task.params, mesh)
-    carry = _Carry(
-        jnp.int32(0),
-        params,
-        init_state(optimizer, params),
-        params,
-        jnp.zeros(longest, jnp.float32),
-        jnp.bool(True),
-    )
-    placed: _Carry = place_rest(carry, mesh)
-    return placed
+    def wait(self) -> None:
+        """Wait until what is being written is there."""
+
+    def restore(self, position: Position) -> tuple[int, Position] | None:
+        """The run with the parameters of an earlier checkpoint, and its step; None without one."""
 
 
-def train(compiled: Compiled, steps: int, advance: Advance) -> Trained:
-    """Train for a number of steps, or until the loss is no longer finite, or until Ctrl-C.
+def beginning(compiled: Compiled) -> Record:
+    """A run before its first step."""
+    return Record(Position(0, compiled.first, 0.0), np.empty(0, np.float32))
+
+
+def train(
+    compiled: Compiled,
+    steps: int,
+    advance: Advance,
+    *,
+    start: Record | None = None,
+    keeper: Keeper | None = None,
+    restore: bool = False,
+    pressed: Pressed = lambda: None,
+) -> Trained:
+    """Train for a number of steps, or until a number is not finite, or until a signal.
+
+    A checkpoint that cannot be written ends the run, too; the result says so.
 
     Args:
         compiled: the program for a task and this number of steps.
         steps: how many steps, those of the warm start included.
         advance: told how many steps are done and the latest loss, after every piece.
+        start: where to go on from; by default the beginning.
+        keeper: writes a checkpoint every so many steps, and at the end unless the run diverged.
+        restore: where a number is not finite, go on from the keeper's last healthy checkpoint.
+        pressed: the signal that asks for the end, or None; asked after every piece.
 
     >>> from funcgrad.models import init_widenet, noisy_sine, widenet_loss
+    >>> from funcgrad.train.program import compile_run, make_optimizer
+    >>> from funcgrad.train.task import Task
     >>> task = Task(noisy_sine(), init_widenet(2021, 4), widenet_loss, batch_size=None, seed=0)
     >>> compiled = compile_run(task, make_optimizer("adam", 0.01), steps=5)
     >>> trained = train(compiled, 5, lambda done, loss: None)
     >>> trained.stop, trained.losses.shape, bool(trained.losses[-1] < trained.losses[0])
     ('complete', (5,), True)
     """
-    last, losses = _Piece(0, compiled.first, _NO_LOSSES, 0.0), [_NO_LOSSES]
-    stop: Stop = "complete"
+    at, losses = beginning(compiled) if start is None else start
+    record, restored = [losses], []
+    signal: int | None = None
+    failure: CheckpointError | None = None
     try:
-        for piece in _walk(compiled, steps):
-            losses.append(piece.losses)
-            last = piece
-            advance(piece.done, float(piece.losses[-1]))
-    except KeyboardInterrupt:
-        stop = "interrupted"
-    return Trained(
-        _on_one_device(last.carry.params, compiled.mesh),
-        _on_one_device(last.carry.before, compiled.mesh),
-        np.concatenate(losses)[: last.done],  # Ctrl-C may come between two statements
-        stop if bool(last.carry.finite) else "diverged",
-        compiled.seconds,
-        last.seconds,
-    )
+        while signal is None and _goes_on(at, steps):
+            for piece in _walk(compiled, at, steps, keeper.every if keeper else steps, pressed):
+                at, signal = piece.position, piece.signal
+                record.append(piece.losses)
+                advance(at.done, float(piece.losses[-1]))
+                if keeper and _is_due(piece, steps, keeper.every):
+                    record = [np.concatenate(record)]
+                    keeper.save(Record(at, record[0]))
+            back = keeper.restore(at) if keeper and restore and not _is_healthy(at) else None
+            if back is not None:
+                restored.append(back[0])
+                at = back[1]
+        if keeper:
+            keeper.wait()
+    except CheckpointError as error:
+        failure = error
+    trained = _trained(compiled, Record(at, np.concatenate(record)), signal)
+    return trained._replace(restored=tuple(restored), failure=failure)
 
 
-def _walk(compiled: Compiled, steps: int) -> Iterator[_Piece]:
-    program, carry, feed = compiled.program, compiled.first, compiled.feed
-    longest = len(carry.losses)
-    done, length, total = 0, min(8, longest), 0.0
-    while done < steps and bool(carry.finite):
-        count = min(length, steps - done)
-        seen = feed(done, count)
-        begin = time.perf_counter()
-        carry = jax.block_until_ready(program(carry, seen, np.int32(count)))
-        seconds = time.perf_counter() - begin
-        done, total = done + int(carry.taken), total + seconds
-        yield _Piece(done, carry, np.asarray(carry.losses)[: int(carry.taken)], total)
-        if seconds < _SHORT:
+class _Piece(NamedTuple):
+    """Where the run stands after a piece, the losses of its steps, and the signal to end."""
+
+    position: Position
+    losses: NDArray[np.float32]
+    signal: int | None
+
+
+def _goes_on(at: Position, steps: int) -> bool:
+    return at.done < steps and _is_healthy(at)
+
+
+def _is_healthy(at: Position) -> bool:
+    return bool(at.carry.healthy)
+
+
+def _is_due(piece: _Piece, steps: int, every: int) -> bool:
+    done = piece.position.done
+    due = done % every == 0 or done == steps or piece.signal is not None
+    return due and _is_healthy(piece.position)
+
+
+def _walk(
+    compiled: Compiled, at: Position, steps: int, every: int, pressed: Pressed
+) -> Iterator[_Piece]:
+    """The pieces of a run, none of them across a checkpoint."""
+    longest = len(at.carry.losses)
+    length = min(8, longest)
+    signal: int | None = None
+    while signal is None and _goes_on(at, steps):
+        count = min(length, steps - at.done, every - at.done % every)
+        at, losses, seconds = _take(compiled, at, count)
+        # All processes stop at the same step, and take pieces of the same lengths.
+        number, milliseconds = largest_over_processes(pressed() or 0, int(1000 * seconds))
+        signal = number or None
+        yield _Piece(at, losses, signal)
+        if milliseconds < 1000 * _SHORT:
             length = min(2 * length, longest)
-        elif seconds > _LONG:
+        elif milliseconds > 1000 * _LONG:
             length = max(1, length // 2)
 
 
-def _on_one_device(params: WideNetParams, mesh: Mesh | None) -> WideNetParams:
-    if mesh is None:
-        return params
-    gathered: WideNetParams = jax.tree.map(jnp.asarray, gather(params))
-    return gathered
+def _take(
+    compiled: Compiled, at: Position, count: int
+) -> tuple[Position, NDArray[np.float32], float]:
+    seen = compiled.feed(at.done, count)
+    begin = time.perf_counter()
+    carry = jax.block_until_ready(compiled.program(at.carry, seen, np.int32(count)))
+    seconds = time.perf_counter() - begin
+    taken, in_row = int(carry.taken), int(carry.in_row)
+    done = at.done + taken
+    # The last step that had an effect, if one of this piece had.
+    last = done - 1 - in_row if in_row < taken else at.last_step
+    position = Position(done, carry, at.seconds + seconds, last)
+    return position, np.asarray(carry.losses)[:taken], seconds
 
 
-def _program(loss: Callable[..., jax.Array], optimizer: optax.GradientTransformation) -> Program:
-    """The function that is compiled: `count` steps, or up to the first loss that is not finite."""
+def _trained(compiled: Compiled, record: Record, signal: int | None) -> Trained:
+    at, losses = record
+    stop: Stop = "diverged" if not _is_healthy(at) else "interrupted" if signal else "complete"
+    return Trained(
+        params=_on_one_device(at.carry.params, compiled.mesh),
+        before=_on_one_device(at.carry.before, compiled.mesh),
+        losses=losses,
+        stop=stop,
+        compile_seconds=compiled.seconds,
+        train_seconds=at.seconds,
+        last_step=at.last_step,
+        skipped=int(at.carry.skipped),
+        signal=signal,
+    )
 
-    def piece(carry: _Carry, feed: Feed, count: jax.Array) -> _Carry:
-        def unfinished(carry: _Carry) -> jax.Array:
-            return (carry.taken < count) & carry.finite
 
-        def step(carry: _Carry) -> _Carry:
-            seen = feed.at(carry.taken)
-            stepped = optimizer_step(loss, optimizer, carry.params, carry.state, seen)
-            finite = jnp.isfinite(stepped.loss)
-            return _Carry(
-                carry.taken + 1,
-                stepped.params,
-                stepped.state,
-                jax.tree.map(partial(jnp.where, finite), carry.params, carry.before),
-                carry.losses.at[carry.taken].set(stepped.loss.astype(jnp.float32)),
-                finite,
-            )
-
-        return lax.while_loop(unfinished, step, carry._replace(taken=jnp.int32(0)))
-
-    return piece
+def _on_one_device(params: WideNetParams, mesh: Mesh | None) -> Any:
+    return params if mesh is None else jax.tree.map(jnp.asarray, gather(params))

@@ -17,7 +17,8 @@ from funcgrad._errors import GradientValueError, TreeError
 from funcgrad.cli import main
 from funcgrad.models import init_widenet, noisy_sine, widenet_loss, widenet_specs
 from funcgrad.parallel import gather, make_mesh, replicate, shard_batch, shard_params
-from funcgrad.train.run import compile_run, make_optimizer, train
+from funcgrad.train.program import compile_run, make_optimizer
+from funcgrad.train.run import train
 from funcgrad.train.task import Task
 
 P = PartitionSpec

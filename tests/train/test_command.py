@@ -176,9 +176,10 @@ def test_a_run_that_diverges_in_the_warm_start_says_so(
 def test_ctrl_c_keeps_what_was_done(
     train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def impatient(*arguments: Any) -> Any:
-        trained = run.train(*arguments)
-        return trained._replace(stop="interrupted", losses=trained.losses[:3])
+    def impatient(*arguments: Any, **named: Any) -> Any:
+        trained = run.train(*arguments, **named)
+        losses = trained.losses[:3]
+        return trained._replace(stop="interrupted", signal=signal.SIGINT, losses=losses)
 
     monkeypatch.setattr(command, "train", impatient)
     assert train("--steps", "5") == 130
@@ -245,7 +246,7 @@ def test_without_a_device_the_run_ends_with_a_sentence(
 def test_too_large_a_run_ends_with_a_sentence(
     train: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore lines")
 
     monkeypatch.setattr(command, "compile_run", fail)

@@ -32,6 +32,7 @@ def test_without_arguments_the_run_is_that_of_the_course() -> None:
         warm_start_steps=1,
         reference=False,
         out=Path("widenet-run"),
+        every=185,
     )
 
 
@@ -41,7 +42,7 @@ def test_what_the_user_says_replaces_the_defaults() -> None:
         "--width 3 --warm-start-steps 2 --reference --out here"
     )
     assert config(*words.split()) == Config(
-        "digits", None, "lion", 5, 0.5, -1, 7, 3, 2, True, Path("here")
+        "digits", None, "lion", 5, 0.5, -1, 7, 3, 2, True, Path("here"), every=1
     )
 
 

@@ -9,8 +9,9 @@ from funcgrad._errors import ConfigurationError
 from funcgrad.models import Dataset, init_widenet, noisy_sine, widenet_loss
 from funcgrad.train import reference
 from funcgrad.train.optimizers import RULES
+from funcgrad.train.program import compile_run, make_optimizer
 from funcgrad.train.reference import reference_losses
-from funcgrad.train.run import compile_run, make_optimizer, train
+from funcgrad.train.run import train
 from funcgrad.train.task import Task, classification_loss
 
 

@@ -53,6 +53,8 @@ def test_the_record_has_exactly_these_keys() -> None:
         "device",
         "parameters",
         "steps",
+        "skipped_steps",
+        "restored_checkpoints",
         "configuration",
         "versions",
     ]

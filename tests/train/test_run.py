@@ -1,6 +1,5 @@
 """The losses of the course were printed by PyTorch 2.13 on a CPU."""
 
-import os
 import signal
 from collections.abc import Callable
 
@@ -15,7 +14,8 @@ from funcgrad.models import init_widenet, noisy_sine, widenet_loss
 from funcgrad.models.widenet import WideNetParams
 from funcgrad.train.feed import longest_piece
 from funcgrad.train.optimizers import RULES
-from funcgrad.train.run import Trained, compile_run, make_optimizer, train
+from funcgrad.train.program import compile_run, make_optimizer
+from funcgrad.train.run import Trained, train
 from funcgrad.train.task import Task, batch, classification_loss
 
 PLACES = (1, 100, 1000, 1847)
@@ -122,15 +122,14 @@ def test_a_diverging_run_stops_at_once_and_keeps_the_last_good_point() -> None:
     assert_equal(trained.before, run(task, optimizer, known - 1).params)
 
 
-def test_ctrl_c_ends_the_run_and_keeps_what_was_done() -> None:
-    def advance(done: int, loss: float) -> None:
-        del loss
-        if done >= 24:
-            os.kill(os.getpid(), signal.SIGINT)
-
+def test_a_signal_ends_the_run_and_keeps_what_was_done() -> None:
+    done: list[int] = []
     task, optimizer = sine(), make_optimizer("momentum", 0.01)
-    trained = run(task, optimizer, 10_000, advance)
-    assert trained.stop == "interrupted"
+    trained = train(
+        compile_run(task, optimizer, 10_000), 10_000, lambda count, _: done.append(count),
+        pressed=lambda: signal.SIGTERM if done and done[-1] >= 24 else None,
+    )  # fmt: skip
+    assert (trained.stop, trained.signal) == ("interrupted", signal.SIGTERM)
     assert 24 <= len(trained.losses) < 1000
     shorter = run(task, optimizer, len(trained.losses))
     np.testing.assert_array_equal(trained.losses, shorter.losses)
