@@ -6,11 +6,14 @@ The suite runs with 64-bit numbers if the environment has JAX_ENABLE_X64=1, whic
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
+
+_COUNT = "count"
 
 # The same examples at every run, and few: on a fresh shape JAX compiles.
 settings.register_profile("ci", max_examples=12, derandomize=True, deadline=None)
@@ -19,6 +22,26 @@ settings.register_profile(
 )
 # pytest's --hypothesis-profile is read after this and wins.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """A function that puts how many cases a test went through into the summary of the session."""
+    return lambda name, number: request.node.user_properties.append((_COUNT, (name, number)))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was counted, by whichever process."""
+    counts = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for key, value in report.user_properties
+        if key == _COUNT and report.when == "call"
+    ]
+    if counts:
+        terminalreporter.section("what the tests went through")
+        for name, number in sorted(map(tuple, counts)):
+            terminalreporter.line(f"{number:8,} {name}")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,12 @@ from funcgrad._errors import CheckpointError, ConfigurationError, ProcessLostErr
 from funcgrad.train.identity import differences
 from funcgrad.train.integrity import checksums, digest
 from funcgrad.train.options_long_runs import LATEST
-from funcgrad.train.orbax_words import first_line, is_of_peers, quiet, unheard
+from funcgrad.train.orbax_words import (
+    first_line,
+    ignore_abandoned_tasks,
+    is_of_peers,
+    quiet,
+)
 from funcgrad.train.program import Carry, Compiled
 from funcgrad.train.run import Position, Record
 
@@ -54,6 +59,7 @@ class Checkpoints:
         self.folder, self.every, self.run, self.compiled = folder, every, run, compiled
         self._below: float = np.inf  # only checkpoints before this step are gone back to
         self._pending: int | None = None
+        ignore_abandoned_tasks()
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep, step_prefix=_PREFIX, cleanup_tmp_directories=True
         )
@@ -239,30 +245,22 @@ class Checkpoints:
             for name, leaf in expected.items()
         }
         wanted["losses"] = np.empty(content["step"], np.float32)
-        arrays = {name: self._array(step, name, like) for name, like in wanted.items()}
+        places = ocp.checkpoint_utils.construct_restore_args(wanted)
+        item = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(wanted, restore_args=places))
+        arrays = dict(self._read(step, item)["arrays"])
         if checksums(arrays) != content["checksums"]:
             raise CheckpointError(f"{where} is damaged (its numbers are not what was written)")
         return arrays
 
-    def _array(self, step: int, name: str, like: Any) -> Any:
-        """Read one array: of all at once, the others would be given up when one cannot be read."""
-        wanted = {name: like}
-        item = ocp.args.PyTreeRestore(
-            wanted,
-            restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
-            partial_restore=True,
-        )
-        return self._read(step, ocp.args.Composite(arrays=item))["arrays"][name]
-
     def _read(self, step: int, item: Any) -> Mapping[str, Any]:
-        try:
-            with quiet(), unheard():
+        with quiet():
+            try:
                 found: Mapping[str, Any] = self._manager.restore(step, args=item)
                 return found
-        except MemoryError:
-            raise
-        except Exception as error:  # Orbax raises what the damage makes it stumble over
-            problem = first_line(error)
+            except MemoryError:
+                raise
+            except Exception as error:  # Orbax raises what the damage makes it stumble over
+                problem = first_line(error)
         raise CheckpointError(f"{self._where(step)} is damaged ({problem})")
 
     def _set_aside(self, steps: Sequence[int]) -> None:

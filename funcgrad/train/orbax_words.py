@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
-import os
-import time
-from collections.abc import Iterator
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-_LATE = 0.1  # seconds
 # What the collectives and the coordination of JAX say when a process is gone; no disk says so.
 _STATUSES = ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL", "CANCELLED")
 
@@ -26,21 +26,38 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-@contextlib.contextmanager
-def unheard() -> Iterator[None]:
-    """Without what threads of TensorStore print on stderr when a read fails, some of it late."""
-    real = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    except Exception:
-        gc.collect()
-        time.sleep(_LATE)
-        raise
-    finally:
-        os.dup2(real, 2)
-        os.close(real)
+# --- what is complained of late -------------------------------------------------------------------
+# Orbax reads and writes all arrays at once. When one fails it gives up the others, of which asyncio
+# and Python complain whenever they are freed, and whenever a thread finds their loop closed.
+
+
+def ignore_abandoned_tasks() -> None:
+    """Let nobody complain of what Orbax gave up; for good, as nobody knows when the last comes."""
+    logger = logging.getLogger("asyncio")
+    if _is_of_others not in logger.filters:
+        logger.addFilter(_is_of_others)
+        sys.unraisablehook = partial(_unraisable, sys.unraisablehook)
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    return not _is_abandoned(record.exc_info[1] if record.exc_info else None)
+
+
+def _unraisable(before: Callable[[Any], None], unraisable: Any) -> None:
+    if not _is_abandoned(unraisable.exc_value):
+        before(unraisable)
+
+
+def _is_abandoned(error: BaseException | None) -> bool:
+    if error is None:
+        return False
+    if isinstance(error, RuntimeError) and str(error) == "Event loop is closed":
+        return True
+    trace = "".join(traceback.format_exception(error))
+    return "orbax" in trace or "tensorstore" in trace
+
+
+# --- its errors -----------------------------------------------------------------------------------
 
 
 def is_of_peers(error: Exception) -> bool:

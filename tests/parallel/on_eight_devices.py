@@ -121,6 +121,26 @@ def test_the_command_trains_on_a_mesh(tmp_path: Path, capsys: Any) -> None:
     np.testing.assert_allclose(mesh["losses"], one["losses"], rtol=1e-5)
 
 
+def test_a_checkpoint_of_one_mesh_goes_on_on_another(tmp_path: Path) -> None:
+    words = ["train", "--width", "16", "--optimizer", "adam", "--batch-size", "8"]
+    kept = ["--checkpoint", str(tmp_path / "kept"), "--resume"]
+    meshes: tuple[list[str], ...] = (
+        ["--mesh", "data=4,model=2"],
+        [],
+        ["--mesh", "data=2"],
+        ["--mesh", "data=8"],
+    )
+    for place, mesh in enumerate(meshes, 1):
+        steps = ["--steps", str(15 * place), "--out", str(tmp_path / "out")]
+        assert main([*words, *steps, *kept, *mesh]) == 0
+    assert main([*words, "--steps", "60", "--out", str(tmp_path / "one")]) == 0
+    moved, one = (
+        json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("out", "one")
+    )
+    assert len(one["losses"]) == 60
+    np.testing.assert_allclose(moved["losses"], one["losses"], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("mesh", "more", "message"),
     [
