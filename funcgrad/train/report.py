@@ -123,6 +123,10 @@ def table(outcome: Outcome) -> list[tuple[str, str]]:
         ("seconds for compilation", f"{trained.compile_seconds:.3f}"),
         ("seconds for training", f"{trained.train_seconds:.3f}"),
     ]
+    if trained.skipped:
+        rows.append(("steps without effect", f"{trained.skipped}, for they were not finite"))
+    if trained.restored:
+        rows.append(("restored checkpoints", ", ".join(map(str, trained.restored))))
     if outcome.accuracy is not None:
         rows.append(("test accuracy", number(outcome.accuracy)))
     if outcome.test_loss is not None:
