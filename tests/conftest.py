@@ -6,6 +6,7 @@ The suite runs with 64-bit numbers if the environment has JAX_ENABLE_X64=1, whic
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,15 +33,15 @@ def count(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what was counted, by whichever process."""
-    counts = [
-        value
-        for report in terminalreporter.getreports("passed")
-        for key, value in report.user_properties
-        if key == _COUNT and report.when == "call"
-    ]
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for key, value in report.user_properties:
+            if key == _COUNT and report.when == "call":
+                name, number = value
+                counts[name] += number
     if counts:
         terminalreporter.section("what the tests went through")
-        for name, number in sorted(map(tuple, counts)):
+        for name, number in counts.items():
             terminalreporter.line(f"{number:8,} {name}")
 
 

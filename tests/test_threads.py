@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -16,10 +17,12 @@ from tests import threads
 from tests.comparing import assert_same
 
 
-def test_threads_find_what_one_finds() -> None:
+def test_threads_find_what_one_finds(count: Callable[[str, int], None]) -> None:
     outcome = threads.race(threads=32, gradients=12)
     assert outcome.differences == []
     assert outcome.gradients == 384
+    count("threads at once", 32)
+    count("gradients in them", outcome.gradients)
 
 
 def test_a_difference_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

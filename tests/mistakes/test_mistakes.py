@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from funcgrad import FuncgradError
@@ -12,13 +14,16 @@ _BUILTIN = (TypeError, ValueError, NotImplementedError, KeyError, AttributeError
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
-def test_a_mistake_is_named_in_the_first_line(mistake: Mistake) -> None:
+def test_a_mistake_is_named_in_the_first_line(
+    mistake: Mistake, count: Callable[[str, int], None]
+) -> None:
     with pytest.raises(mistake.error, match=mistake.says) as caught:
         mistake.call()
     assert type(caught.value) is mistake.error
     assert isinstance(caught.value, FuncgradError)
     with pytest.raises(mistake.error, match=mistake.says):
         raise mistake.error(str(caught.value).splitlines()[0])
+    count("mistakes", 1)
 
 
 @pytest.mark.parametrize(
