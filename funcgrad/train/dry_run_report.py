@@ -137,9 +137,10 @@ def _in_words(each: Collective) -> str:
 def _scaling(done: Report) -> list[str]:
     asked = done.asked
     share = asked.examples // asked.axes.get("data", 1)
+    each = f"{share} example{'s' if share > 1 else ''}"
     return [
         *_table(done.fixed, done.machine, f"{asked.examples} examples a step, shared"),
-        *_table(done.grown, done.machine, f"{share} examples a step for every place along data"),
+        *_table(done.grown, done.machine, f"{each} a step for every place along data"),
         *(line for reason in done.left_out for line in _left_out(reason)),
         *_model(done.machine),
     ]
