@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import jax
@@ -94,7 +95,7 @@ def init_widenet(
     width = integer_from("width", width, least=1)
     inputs = integer_from("inputs", inputs, least=1)
     outputs = integer_from("outputs", outputs, least=1)
-    sizes = [width * inputs, width, outputs * width, outputs]
+    sizes = [math.prod(shape) for shape in widenet_shapes(width, inputs, outputs).values()]
     w1, b1, w2, b2 = np.split(uniforms(seed, sum(sizes)), np.cumsum(sizes)[:-1])
     return {
         "w1": _transposed(within(inputs**-0.5, w1), (width, inputs)),
@@ -102,6 +103,15 @@ def init_widenet(
         "w2": _transposed(within(width**-0.5, w2), (outputs, width)),
         "b2": jnp.asarray(within(width**-0.5, b2)),
     }
+
+
+def widenet_shapes(width: int, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters that `init_widenet` draws, in the order of its stream.
+
+    >>> widenet_shapes(512, 1, 1)
+    {'w1': (1, 512), 'b1': (512,), 'w2': (512, 1), 'b2': (1,)}
+    """
+    return {"w1": (inputs, width), "b1": (width,), "w2": (width, outputs), "b2": (outputs,)}
 
 
 def widenet_specs(axis: str) -> dict[str, PartitionSpec]:

@@ -113,7 +113,19 @@ def gather(tree: PyTree) -> PyTree:
 
 
 def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """Move one array to where a sharding says; a process moves only what its devices hold."""
+    """Move one array to where a sharding says; a process moves only what its devices hold.
+
+    A `jax.ShapeDtypeStruct` stays one, and learns the sharding: what is only compiled needs no
+    memory.
+
+    >>> from funcgrad.parallel import make_mesh
+    >>> sharding = NamedSharding(make_mesh({"data": 1}), PartitionSpec("data"))
+    >>> put(jax.ShapeDtypeStruct((2**40,), "float32"), sharding).sharding.spec
+    P('data',)
+    """
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        planned: jax.Array = leaf.update(sharding=sharding)
+        return planned
     if sharding.is_fully_addressable:
         moved: jax.Array = jax.device_put(leaf, sharding)
         return moved

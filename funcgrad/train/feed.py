@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -66,7 +67,7 @@ def make_feeder(task: Task, longest: int, mesh: Mesh | None) -> Feeder:
         return lambda *_: whole
     if mesh is None:
         return lambda start, count: Chosen(arrays, _padded_rows(task, start, count, longest))
-    host = tuple(np.asarray(array) for array in arrays)
+    host = tuple(map(_on_host, arrays))
     return lambda start, count: _batches(host, _padded_rows(task, start, count, longest), mesh)
 
 
@@ -89,7 +90,11 @@ def values_per_step(task: Task, mesh: Mesh | None) -> int | None:
     if task.batch_size is None or mesh is None:
         return task.batch_size
     x, y = task.data.x, task.data.y
-    return task.batch_size * (x[0].size + y[0].size)
+    return task.batch_size * (math.prod(x.shape[1:]) + math.prod(y.shape[1:]))
+
+
+def _on_host(array: Any) -> Any:
+    return array if isinstance(array, jax.ShapeDtypeStruct) else np.asarray(array)
 
 
 def _padded_rows(task: Task, start: int, count: int, longest: int) -> Rows:
@@ -104,9 +109,11 @@ def _batches(host: tuple[Any, ...], rows: Rows, mesh: Mesh) -> Batches:
 
 
 def _spread(rows: Rows, sharding: NamedSharding, array: Any) -> jax.Array:
+    shape = (*rows.shape, *array.shape[1:])
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return put(array.update(shape=shape), sharding)
     if sharding.is_fully_addressable:
         return put(array[rows], sharding)
-    shape = (*rows.shape, *array.shape[1:])
 
     def part(index: Any) -> Any:  # the steps and the examples of a device
         return array[rows[index[:2]]]

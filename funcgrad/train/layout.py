@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
+import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from funcgrad._descent import init_state
 from funcgrad._errors import ConfigurationError
 from funcgrad.models.widenet import WideNetParams, widenet_specs
 from funcgrad.parallel import make_mesh, parse_mesh, put, shard_params
@@ -78,6 +81,31 @@ def place_params(params: WideNetParams, mesh: Mesh | None) -> WideNetParams:
     specs = widenet_specs("model") if "model" in mesh.shape else PartitionSpec()
     placed: WideNetParams = shard_params(params, mesh, specs)
     return placed
+
+
+def place_state(
+    optimizer: optax.GradientTransformation, params: WideNetParams, mesh: Mesh | None
+) -> Any:
+    """Make the first state of an optimiser where its parameters are.
+
+    A leaf that belongs to a parameter, as its path and its shape say, is split as the parameter is;
+    the rest is on every device. Parameters that are only planned have a state that is.
+    """
+    planned = any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in params.values())
+    first = partial(init_state, optimizer)
+    state = jax.eval_shape(first, params) if planned else first(params)
+    if mesh is None:
+        return state
+
+    def placed(path: Any, leaf: Any) -> Any:
+        key = getattr(path[-1], "key", None) if path else None
+        owner = params.get(key) if isinstance(key, str) else None
+        if owner is None or owner.shape != leaf.shape:
+            return leaf
+        assert isinstance(owner.sharding, NamedSharding)
+        return put(leaf, owner.sharding)
+
+    return jax.tree_util.tree_map_with_path(placed, state)
 
 
 def place_rest(tree: Any, mesh: Mesh | None) -> Any:

@@ -18,11 +18,10 @@ import optax
 from jax import lax
 from jax.sharding import Mesh
 
-from funcgrad._descent import init_state
 from funcgrad._steps import gradient_descent, optimizer_step
 from funcgrad.models.widenet import WideNetParams
 from funcgrad.train.feed import Feed, Feeder, longest_piece, make_feeder, values_per_step
-from funcgrad.train.layout import place_params, place_rest, shardings
+from funcgrad.train.layout import place_params, place_rest, place_state, shardings
 from funcgrad.train.optimizers import find_rule
 from funcgrad.train.task import Task
 
@@ -110,7 +109,8 @@ def compile_run(
     """Compile the program of a run of so many steps, those of the warm start included.
 
     Args:
-        task: what to train.
+        task: what to train. Of one that is only planned, with `jax.ShapeDtypeStruct`s for its
+            parameters and data, the same program is compiled, but cannot be run.
         optimizer: any of Optax.
         steps: of the whole run.
         mesh: splits the examples of a step over its axis `data`, and the hidden units over `model`
@@ -138,7 +138,7 @@ def _first(
     carry = Carry(
         taken=jnp.int32(0),
         params=params,
-        state=init_state(optimizer, params),
+        state=place_state(optimizer, params, mesh),
         before=params,
         losses=jnp.zeros(longest, jnp.float32),
         skipped=jnp.int32(0),

@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 
 from funcgrad._errors import ProcessLostError
+from funcgrad.train.dry_run_options import wants_dry_run
 from funcgrad.train.options import configure
 from funcgrad.train.options_devices import AUTO, check_devices, launched_processes
 from funcgrad.train.supervise import supervise
@@ -23,17 +24,21 @@ def run(options: argparse.Namespace) -> int:
         The exit code.
 
     Raises:
-        ConfigurationError: the arguments do not fit each other.
+        ConfigurationError: the arguments do not fit each other, or not a dry run.
         ProcessLostError: one of several processes is lost.
     """
     check_devices(options)
     configure(options)  # what is wrong there is told once, and not by every process
+    code: int
+    if wants_dry_run(options):
+        code = import_module("funcgrad.train.dry_run").run(options)
+        return code
     if options.processes is None and options.coordinator is None and launched_processes() > 1:
         options.coordinator = AUTO
     if not is_worker() and (options.processes is not None or options.coordinator is not None):
         return supervise(options)
     try:
-        code: int = import_module("funcgrad.train.command").run(options)
+        code = import_module("funcgrad.train.command").run(options)
     except ProcessLostError as error:
         # JAX would wait for the others, and the supervisor knows better what became of them.
         os.write(2, f"funcgrad: error: {error}\n".encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ from funcgrad.models import (
     widenet,
     widenet_loss,
 )
-from funcgrad.models.widenet import WideNetParams
+from funcgrad.models.widenet import WideNetParams, widenet_shapes
 from funcgrad.train.options import Config
 
 Rows = NDArray[np.int32]
@@ -60,15 +60,49 @@ def make_task(config: Config) -> Task:
     (Dataset(name='noisy sine', kind='regression', x=(32, 1), y=(32, 1)), (1, 4), 8)
     """
     data = _load(config)
+    params = init_widenet(config.seed, config.width, data.x.shape[1], data.classes or 1)
+    return _task(config, data, params)
+
+
+def plan_task(config: Config, examples: int | None = None) -> Task:
+    """Return the task of a configuration without its numbers: parameters of any width take no room.
+
+    Args:
+        config: as for `make_task`.
+        examples: how many training examples to suppose; by default those that the data have.
+
+    Raises:
+        ConfigurationError, DataError: as for `make_task`.
+
+    >>> from funcgrad.cli import build_parser
+    >>> from funcgrad.train.options import configure
+    >>> words = ["train", "--width", "1048576", "--batch-size", "256"]
+    >>> task = plan_task(configure(build_parser().parse_args(words)), examples=4096)
+    >>> task.data
+    Dataset(name='noisy sine', kind='regression', x=(4096, 1), y=(4096, 1))
+    >>> task.params["w1"]
+    ShapeDtypeStruct(shape=(1, 1048576), dtype=float32)
+    """
+    data = _load(config)
+    rows = len(data.x) if examples is None else examples
+    x, y = (_planned((rows, *array.shape[1:]), array.dtype) for array in (data.x, data.y))
+    shapes = widenet_shapes(config.width, data.x.shape[1], data.classes or 1)
+    params = {name: _planned(shape, "float32") for name, shape in shapes.items()}
+    return _task(config, data._replace(x=x, y=y), params)
+
+
+def _planned(shape: tuple[int, ...], dtype: Any) -> Any:
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def _task(config: Config, data: Dataset, params: WideNetParams) -> Task:
     examples = len(data.x)
     if config.batch_size is not None and config.batch_size > examples:
         raise ConfigurationError(
             f"--batch-size {config.batch_size} is more than the {examples} training examples of "
             f"{data.name}; give a number from 1 to {examples}"
         )
-    classes = data.classes
-    params = init_widenet(config.seed, config.width, data.x.shape[1], classes or 1)
-    loss = widenet_loss if classes is None else classification_loss
+    loss = widenet_loss if data.classes is None else classification_loss
     batch_size = None if config.batch_size == examples else config.batch_size
     return Task(data, params, loss, batch_size, _unsigned(config.seed))
 

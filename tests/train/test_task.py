@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from funcgrad._errors import ConfigurationError, DataError
 from funcgrad.models import Dataset, init_widenet, noisy_sine, widenet_loss
 from funcgrad.train.options import Config
-from funcgrad.train.task import Task, batch, batch_rows, classification_loss, make_task
+from funcgrad.train.task import (
+    Task,
+    batch,
+    batch_rows,
+    classification_loss,
+    make_task,
+    plan_task,
+)
 
 
 def config(data: str = "sine", target: str | None = None, **changes: object) -> Config:
@@ -121,3 +128,28 @@ def test_a_batch_holds_the_rows_of_its_step() -> None:
     whole, _ = batch(made._replace(batch_size=None), 4)
     assert whole is made.data.x
     assert batch_rows(made._replace(batch_size=None), 0, 5) is None
+
+
+@pytest.mark.parametrize(("batch_size", "width"), [(None, 4), (8, 4), (32, 4), (None, 9)])
+def test_a_planned_task_is_the_task_without_its_numbers(batch_size: int | None, width: int) -> None:
+    run = config(batch_size=batch_size, width=width)
+    real, planned = make_task(run), plan_task(run)
+    assert (real.batch_size, real.seed, real.loss) == (
+        planned.batch_size,
+        planned.seed,
+        planned.loss,
+    )
+    for one, other in zip(
+        [*real.params.values(), *real.data[:2]], [*planned.params.values(), *planned.data[:2]],
+        strict=True,
+    ):  # fmt: skip
+        assert isinstance(other, jax.ShapeDtypeStruct)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+    assert list(real.params) == list(planned.params)
+
+
+def test_a_planned_task_may_have_other_examples() -> None:
+    assert plan_task(config(batch_size=64), 100).data.x.shape == (100, 1)
+    assert plan_task(config(batch_size=64), 64).batch_size is None  # that is all of them
+    with pytest.raises(ConfigurationError, match="64 is more than the 50 training examples"):
+        plan_task(config(batch_size=64), 50)
