@@ -23,6 +23,7 @@ import funcgrad
 from funcgrad.parallel import make_mesh, replicate, shard_batch, shard_params
 
 P = PartitionSpec
+WHOLE = P()  # the same on every device
 MESHES = ({"data": 8}, {"data": 4, "model": 2})
 EXAMPLES = 24  # three or six on a device, which is no size of an axis
 X = np.linspace(-1.0, 1.0, EXAMPLES * 4, dtype=np.float32).reshape(EXAMPLES, 4) ** 2
@@ -38,14 +39,14 @@ class Setting(NamedTuple):
     mesh: Any
     typed: bool
 
-    def mapped(self, body: Body, out: Any = P(), params: Any = P()) -> Any:
+    def mapped(self, body: Body, out: Any = WHOLE) -> Any:
         """A body over the examples of each device."""
         return jax.shard_map(
-            body, mesh=self.mesh, in_specs=(params, P("data"), P("data")), out_specs=out,
+            body, mesh=self.mesh, in_specs=(WHOLE, P("data"), P("data")), out_specs=out,
             check_vma=self.typed,
         )  # fmt: skip
 
-    def run(self, body: Body, out: Any = P()) -> Any:
+    def run(self, body: Body, out: Any = WHOLE) -> Any:
         return jax.jit(self.mapped(body, out))(*self.placed())
 
     def placed(self) -> tuple[Any, Any, Any]:
