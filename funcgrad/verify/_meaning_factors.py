@@ -129,7 +129,7 @@ def _hints(factor: float, precision: float, case: Case) -> list[str]:
 def _over(count: int, words: str) -> Iterator[tuple[float, str]]:
     summed = "under check_vma=True the gradient of a replicated parameter is summed already"
     yield count, f"{words}: was the sum over it taken twice, or a sum for a mean ({summed})"
-    yield 1 / count, f"one by {words}: was the mean over it taken twice, or a mean for a sum"
+    yield 1 / count, f"1 divided by {words}: was the mean over it taken twice, or a mean for a sum"
 
 
 def _known() -> Iterator[tuple[float, str]]:

@@ -89,8 +89,10 @@ def _compare(problem: Problem, variant: Variant, rows: Sequence[Row]) -> Finding
     columns = [zip(*(getattr(row, name) for row in rows), strict=True) for name in ("xs", "cs")]
     xs, cs = ([np.stack(leaf) for leaf in column] for column in columns)
     stacked = [placed(xs, problem.leaves, rows=True), [jnp.asarray(c) for c in cs]]
+    # Outside of a compiled program JAX refuses to stack what lies on an Explicit mesh.
+    fun = jax.jit(variant.fun) if problem.devices.sizes else variant.fun
     try:
-        arrays = widened(variant.fun(*stacked))
+        arrays = widened(fun(*stacked))
         plain = [run(problem, row) for row in rows]
     except Exception as error:
         if not_offered(error):
