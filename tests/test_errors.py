@@ -7,6 +7,7 @@ from funcgrad._errors import FuncgradError
 
 BUILTIN = {
     "ArgumentNumberError": (TypeError, ValueError),
+    "CollectiveError": (ValueError,),
     "ConfigurationError": (ValueError,),
     "DataError": (ValueError,),
     "DivergedError": (ArithmeticError,),

@@ -18,7 +18,7 @@ from .._transform import vjp
 from ._batch import Row
 from ._compare import Comparison
 from ._devices import placed
-from ._findings import RIGHT, WRONG, Finding
+from ._findings import INCONCLUSIVE, RIGHT, WRONG, Finding
 from ._judge import GIVEN, first_index, number
 from ._problem import Problem
 from ._programs import GRADIENT, like, not_offered
@@ -101,7 +101,13 @@ def _rows(found: Comparison) -> list[int]:
 
 def failed(error: Exception) -> list[Finding]:
     """The finding of a derivative that raises an error, unless JAX just does not offer it."""
-    return [] if not_offered(error) else [error_finding("the derivative fails", error)]
+    if not_offered(error):
+        return []
+    finding = error_finding("the derivative fails", error)
+    if "into a mesh context" not in str(error):
+        return [finding]
+    hint = "JAX asks for it on an Explicit mesh: check inside of `with jax.set_mesh(mesh):`"
+    return [finding._replace(verdict=INCONCLUSIVE, meaning=hint)]
 
 
 def error_finding(what: str, error: Exception) -> Finding:

@@ -151,6 +151,19 @@ def test_a_factor_over_spread_arguments_alone(setting: Setting) -> None:
     assert "mesh" not in alone.findings[0].meaning
 
 
+@two_axes
+@each_typing
+@pytest.mark.parametrize("explicit", [True])
+def test_explicit_arguments_without_a_map(setting: Setting) -> None:
+    """The older line of JAX runs no gradient there but inside of `jax.set_mesh`."""
+    report = funcgrad.check(loss, *setting.placed())
+    hints = [finding.meaning for finding in report.findings if finding.verdict == "inconclusive"]
+    assert report.verdict == ("inconclusive" if hints else "right")
+    assert all("with jax.set_mesh(mesh)" in hint for hint in hints)
+    with jax.set_mesh(setting.mesh):
+        assert_right(funcgrad.check(loss, *setting.placed()))
+
+
 # --- other programs -------------------------------------------------------------------------------
 
 
@@ -180,12 +193,11 @@ def slope_of_square(x: Any, ct: Any) -> tuple[Any]:
     return (x * ct,)
 
 
-@jax.custom_vjp
-def half_square(x: Any) -> Any:
-    """A square whose rule lacks a factor 2."""
+def square(x: Any) -> Any:
     return x * x
 
 
+half_square: Any = jax.custom_vjp(square)  # whose rule lacks a factor 2
 half_square.defvjp(lambda x: (x * x, x), slope_of_square)
 
 
@@ -202,14 +214,14 @@ def test_a_wrong_rule_inside_a_map_is_found(setting: Setting) -> None:
     report = funcgrad.check(squares(half_square), *setting.placed())
     assert report.verdict == "wrong"
     assert "slope_of_square" in report.findings[0].source
-    assert_right(funcgrad.check(squares(lambda x: x * x), *setting.placed()))
+    assert_right(funcgrad.check(squares(square), *setting.placed()))
 
 
 def map_in_a_map(setting: Setting) -> Any:
     """The mean loss, over `model` in a map of its own."""
 
     def inner(p: Any, x: Any, y: Any) -> Any:
-        over_model = jax.shard_map(
+        over_model: Any = jax.shard_map(
             lambda p, x, y: lax.pmean(loss(p, x, y), "model"),
             in_specs=(P(), P("model"), P("model")), out_specs=P(), axis_names={"model"},
             check_vma=setting.typed,
