@@ -96,15 +96,34 @@ def size_of(sizes: Mapping[Any, int], axes: Any) -> int:
 # --- division by the size of an axis --------------------------------------------------------------
 
 
-def scalars(jaxpr: Any) -> dict[Any, float]:
-    """The variables of a jaxpr that are a literal number in another type."""
+class Uses(NamedTuple):
+    """What a program does with its variables.
+
+    Attributes:
+        numbers: the variables that are a literal number in another type.
+        readers: the equations that read a variable, each with the place among its operands.
+        results: the variables that it returns.
+    """
+
+    numbers: Mapping[Any, float]
+    readers: Mapping[Any, list[tuple[Any, int]]]
+    results: frozenset[Any]
+
+
+def uses_in(jaxpr: Any) -> Uses:
+    """Look through a program once."""
     found: dict[Any, float] = {}
+    readers: dict[Any, list[tuple[Any, int]]] = {}
     for equation in jaxpr.eqns:
+        for place, atom in enumerate(equation.invars):
+            if not jaxprs.is_literal(atom):
+                readers.setdefault(atom, []).append((equation, place))
         if equation.primitive in _SAME_NUMBER and len(equation.invars) == 1:
             value = _number(equation.invars[0], found)
             if value is not None:
                 found[equation.outvars[0]] = value
-    return found
+    results = (atom for atom in jaxpr.outvars if not jaxprs.is_literal(atom))
+    return Uses(found, readers, frozenset(results))
 
 
 def _number(atom: Any, numbers: Mapping[Any, float]) -> float | None:
@@ -145,17 +164,13 @@ def _near(value: float, size: int) -> bool:
     return abs(value - size) <= 1e-3 * size
 
 
-def is_mean(equation: Any, jaxpr: Any, numbers: Mapping[Any, float], size: int) -> bool:
+def is_mean(equation: Any, uses: Uses, size: int) -> bool:
     """Whether nothing becomes of a sum but its quotient by the number of summands."""
-    sums = set(equation.outvars)
-    if any(atom in sums for atom in jaxpr.outvars if not jaxprs.is_literal(atom)):
+    if uses.results & set(equation.outvars):
         return False
-    uses = [
-        divisor(other, place, numbers)
-        for other in jaxpr.eqns for place, atom in enumerate(other.invars)
-        if not jaxprs.is_literal(atom) and atom in sums
-    ]  # fmt: skip
-    return bool(uses) and all(by is not None and _near(by, size) for by in uses)
+    readers = [reader for sum_ in equation.outvars for reader in uses.readers.get(sum_, ())]
+    divisors = [divisor(other, place, uses.numbers) for other, place in readers]
+    return bool(divisors) and all(by is not None and _near(by, size) for by in divisors)
 
 
 # --- what other collectives do --------------------------------------------------------------------

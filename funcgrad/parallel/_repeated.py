@@ -14,14 +14,15 @@ from funcgrad.parallel._factors import (
     SUMS,
     Known,
     Pending,
+    Uses,
     divided,
     divisor,
     is_mean,
     join,
     mapped_axes,
     plainly,
-    scalars,
     size_of,
+    uses_in,
 )
 
 
@@ -88,7 +89,10 @@ class RepeatedSum(NamedTuple):
 
 def repeated_sums(closed: Any) -> tuple[RepeatedSum, ...]:
     """The repeated sums of a program, in the order in which they are met, each line once."""
-    reader = _Reader(mesh_axes(closed))
+    axes = mesh_axes(closed)
+    if not axes:
+        return ()
+    reader = _Reader(axes)
     jaxpr, _ = jaxprs.open_jaxpr(closed)
     reader.outputs(closed, [Known() for _ in jaxpr.invars])
     return tuple(dict.fromkeys(reader.found.values()))
@@ -138,7 +142,7 @@ class _Reader:
     def outputs(self, closed: Any, inputs: Sequence[Known]) -> list[Known]:
         """What is known about the outputs of a program, given what is about its inputs."""
         jaxpr, _ = jaxprs.open_jaxpr(closed)
-        numbers = scalars(jaxpr)
+        uses = uses_in(jaxpr)
         known: dict[Any, Known] = dict(zip(jaxpr.invars, inputs, strict=True))
 
         def read(atom: Any) -> Known:
@@ -146,16 +150,14 @@ class _Reader:
 
         for equation in jaxpr.eqns:
             operands = [read(atom) for atom in equation.invars]
-            results = self._apply(equation, operands, jaxpr, numbers)
+            results = self._apply(equation, operands, uses)
             known.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
-    def _apply(
-        self, equation: Any, operands: list[Known], jaxpr: Any, numbers: Mapping[Any, float]
-    ) -> list[Known]:
+    def _apply(self, equation: Any, operands: list[Known], uses: Uses) -> list[Known]:
         primitive, params = equation.primitive, equation.params
         if primitive in SUMS and mapped_axes(params):
-            mean = is_mean(equation, jaxpr, numbers, self._summands(equation))
+            mean = is_mean(equation, uses, self._summands(equation))
             return [self._sum(equation, known, mean=mean) for known in operands]
         if primitive in _CALLS:
             return self.outputs(next(_programs(equation)), operands)
@@ -167,7 +169,7 @@ class _Reader:
             return bodies[primitive](params, operands)
         known = plainly(equation, operands, frozenset(self._sizes))
         for place in range(len(operands)):
-            by = divisor(equation, place, numbers)
+            by = divisor(equation, place, uses.numbers)
             known = known if by is None else divided(known, by, self._every)
         return [known for _ in equation.outvars]
 

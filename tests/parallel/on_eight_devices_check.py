@@ -11,6 +11,7 @@ import pytest
 from jax import lax
 
 import funcgrad
+from funcgrad.parallel import check_collectives
 from funcgrad.verify import Report
 from tests.parallel import on_eight_devices_gradients as programs
 from tests.parallel.on_eight_devices_gradients import (
@@ -26,6 +27,7 @@ from tests.parallel.on_eight_devices_gradients import (
     times,
     total,
 )
+from tests.rules import mapped_programs
 
 __all__ = ["made_setting"]  # a fixture
 
@@ -162,6 +164,21 @@ def test_explicit_arguments_without_a_map(setting: Setting) -> None:
     assert all("with jax.set_mesh(mesh)" in hint for hint in hints)
     with jax.set_mesh(setting.mesh):
         assert_right(funcgrad.check(loss, *setting.placed()))
+
+
+# --- sums that are told from the program alone ----------------------------------------------------
+
+COLLECTIVES = mapped_programs.BODIES | mapped_programs.SHARDED
+
+
+@pytest.mark.parametrize("body", COLLECTIVES.values(), ids=COLLECTIVES)
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "untyped"])
+def test_no_collective_is_mistaken_for_a_repeated_sum(body: Any, typed: bool) -> None:
+    point = mapped_programs.X, mapped_programs.W
+    run = mapped_programs.mapped(body, typed)
+    assert check_collectives(run, *point) == ()
+    for module in (funcgrad, jax):
+        assert check_collectives(mapped_programs.gradients(module, run, 1), *point) == ()
 
 
 # --- other programs -------------------------------------------------------------------------------
