@@ -65,7 +65,7 @@ class RepeatedSum(NamedTuple):
         if self.kind == "mean":
             return (
                 f"the value is a sum over {self._named} already, the same on all {self.size} "
-                f"devices, so that the mean changes nothing; was a mean meant, it is {self.size} "
+                f"devices, so that the mean changes nothing; if a mean was meant, it is {self.size} "
                 "times too large. With check_vma=True the gradient of a replicated parameter is "
                 f'summed already: differentiate by lax.pcast(p, {axis!r}, to="varying") and take '
                 "the mean, or take the mean of the loss inside and none outside"
@@ -83,8 +83,11 @@ class RepeatedSum(NamedTuple):
             "the whole map from outside"
         )
 
+    def __str__(self) -> str:
+        return f"{self.place}: {self.hint}"
+
     def __repr__(self) -> str:
-        return f"<{self.place}: {self.hint}>"
+        return f"<{self}>"
 
 
 def repeated_sums(closed: Any) -> tuple[RepeatedSum, ...]:

@@ -287,6 +287,7 @@ def test_a_finding_says_where_and_what() -> None:
     assert first.typed
     assert first.primitive == "psum_invariant"
     text = repr(first)
+    assert text == f"<{first}>"
     assert text.startswith(f"<test_collectives.py:{LINE}, pmean over 'data': the value is a sum")
     assert "4 times too large" in text
     assert """lax.pcast(p, 'data', to="varying")""" in text
