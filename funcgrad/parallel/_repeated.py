@@ -65,10 +65,11 @@ class RepeatedSum(NamedTuple):
         if self.kind == "mean":
             return (
                 f"the value is a sum over {self._named} already, the same on all {self.size} "
-                f"devices, so that the mean changes nothing; if a mean was meant, it is {self.size} "
-                "times too large. With check_vma=True the gradient of a replicated parameter is "
-                f'summed already: differentiate by lax.pcast(p, {axis!r}, to="varying") and take '
-                "the mean, or take the mean of the loss inside and none outside"
+                "devices, so that the mean changes nothing; if a mean was meant, it is "
+                f"{self.size} times too large. With check_vma=True the gradient of a replicated "
+                "parameter is summed already: differentiate by "
+                f'lax.pcast(p, {axis!r}, to="varying") and take the mean, or take the mean of the '
+                "loss inside and none outside"
             )
         if self.typed:
             return (
