@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentNumberError",
     "CheckpointError",
+    "CollectiveError",
     "ConfigurationError",
     "DataError",
     "DivergedError",
@@ -88,6 +89,10 @@ class UnknownParameterError(FuncgradError, NotImplementedError):
 
 class ConfigurationError(FuncgradError, ValueError):
     """An option of a run is impossible, or an optional package is missing."""
+
+
+class CollectiveError(FuncgradError, ValueError):
+    """A sum over the devices of a mesh is taken twice."""
 
 
 class DataError(FuncgradError, ValueError):

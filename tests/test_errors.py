@@ -8,6 +8,7 @@ from funcgrad._errors import FuncgradError
 BUILTIN = {
     "ArgumentNumberError": (TypeError, ValueError),
     "CheckpointError": (ValueError,),
+    "CollectiveError": (ValueError,),
     "ConfigurationError": (ValueError,),
     "DataError": (ValueError,),
     "DivergedError": (ArithmeticError,),

@@ -53,7 +53,7 @@ def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any])
 
         def backward(kept: Any, arriving: Sequence[Any]) -> list[Any]:
             if _prevents(barrier):
-                kept, arriving = lax.optimization_barrier((kept, arriving))
+                kept, arriving = _behind_barrier((kept, arriving))
             return _replay(body, policy, needed, options, kept, arriving)
 
         return Checkpoint(jax.jit(forward), jax.jit(backward))
@@ -65,6 +65,24 @@ def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any])
 def _prevents(barrier: Any) -> bool:
     """One boolean, or on newer JAX one for each input."""
     return any(barrier) if isinstance(barrier, (tuple, list)) else bool(barrier)
+
+
+def _behind_barrier(tree: Any) -> Any:
+    """Values behind a barrier, those of the mapped axes over which they vary behind one of theirs.
+
+    On the older line of JAX a barrier makes its values vary alike, and a cotangent of a value that
+    is the same on all devices of an axis would no longer be one.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    kinds = [compat.varying_axes(compat.typeof(leaf)) for leaf in leaves]
+    passed = list(leaves)
+    for kind in dict.fromkeys(kinds):
+        places = [i for i, other in enumerate(kinds) if other == kind]
+        for i, leaf in zip(
+            places, lax.optimization_barrier([leaves[i] for i in places]), strict=True
+        ):
+            passed[i] = leaf
+    return jax.tree.unflatten(structure, passed)
 
 
 def _saves(policy: Any, equation: Any) -> bool:
@@ -157,7 +175,7 @@ structured(p.remat_p, _remat_forward, _remat_backward)
 def _barrier_transpose(cts: Sequence[Any], _y: Any, *_operands: Any) -> list[Any]:
     """The cotangents pass a barrier of their own, so that the backward pass keeps the order too."""
     carrying = [i for i, ct in enumerate(cts) if not compat.is_float0(ct)]
-    passed = lax.optimization_barrier([cts[i] for i in carrying])
+    passed = _behind_barrier([cts[i] for i in carrying])
     results: list[Any] = [None] * len(cts)
     for i, ct in zip(carrying, passed, strict=True):
         results[i] = ct

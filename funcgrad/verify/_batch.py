@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _jaxprs as jaxprs
+from .._jaxcompat import primitives as p
 from ._lift import lift
 from ._programs import Parts, Program
 from ._rounding import MOVES, noisy_operations, widen
@@ -134,7 +135,10 @@ class Runner:
         flat = jaxprs.jaxpr_function(closed)
         # The noise multiplies the operations, but they are few different ones.
         limit = _COMPILED_FROM * (_NOISE_FACTOR if noisy else 1)
-        long = self._batch == 1 or len(jaxprs.open_jaxpr(closed)[0].eqns) > limit
+        listed = jaxprs.open_jaxpr(closed)[0].eqns
+        # Outside of a compiled program every operation of a map is one that is compiled anew.
+        mapped = any(equation.primitive is p.shard_map_p for equation in listed)
+        long = self._batch == 1 or mapped or len(listed) > limit
         run = jax.jit(flat) if long else flat
 
         def parts(*args: Any) -> Parts:

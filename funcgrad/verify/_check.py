@@ -40,6 +40,11 @@ def check(
     with error bounds; itself under `jit`, `vmap`, `scan`, other cotangents, and once more. It is
     examined at the given point and at points mined from the program.
 
+    A gradient over several devices, by `jax.shard_map` or of arguments that are spread, is examined
+    like any other. Where it is off by the size of a mesh axis, the finding says so, and names the
+    line at which a sum over the axis is taken twice, if `funcgrad.parallel.check_collectives` sees
+    it. (Hand over `jax.jit` of a map: outside of it JAX compiles every call anew.)
+
     Args:
         fun: a function of pytrees of arrays. Floating and complex leaves of the arguments are
             differentiated; others (integers, keys, strings) are passed on.

@@ -14,6 +14,7 @@ from ._baseline import baseline, kink_findings, solvers
 from ._batch import Row, Runner
 from ._compare import APPROXIMATE, SMALLEST, compare
 from ._customs import culprits, customs
+from ._devices import devices_of
 from ._findings import INCONCLUSIVE, KINK, RIGHT, WRONG, Finding
 from ._judge import GIVEN, Judge, Programs
 from ._lift import Unliftable
@@ -68,6 +69,9 @@ def examine(problem: Problem, options: Options) -> Examined:
     except Exception as error:
         return _plainly(problem, row, options, f"it cannot be traced ({type(error).__name__})")
     traced = trace_derivatives(problem, _arrays(row.cs), options.order)
+    gradients = traced.parts.values() if problem.gradient is not None else ()
+    programs = [closed, *traced.parts.values()]
+    problem = problem._replace(devices=devices_of(problem.leaves, programs, gradients))
     failures = [_failure(part, error) for part, error in traced.failures.items()]
     if GRADIENT not in traced.parts and FORWARD not in traced.parts:
         return _untraced(problem, row, options, traced, failures)
@@ -87,8 +91,8 @@ _NOT_WIDE = (
 
 
 def _placed(findings: list[Finding], problem: Problem, closed: Any) -> list[Finding]:
-    """The faults with the place of the custom rules that may be to blame."""
-    homes = [] if problem.gradient is not None else culprits(closed)
+    """The faults with the place of what may be to blame: a custom rule, a sum taken twice."""
+    homes = culprits(closed) if problem.gradient is None else problem.devices.sums
     source = ", or ".join(homes[:3])
     return [f._replace(source=source) if f.verdict == WRONG and source else f for f in findings]
 

@@ -244,11 +244,11 @@ def _finding(
         {"value, forward": VALUE}.get(kind, kind), WRONG, f"{message} {under}".rstrip(),
         _WITNESS, row.point, problem.names[place.leaf] if of_input else "the output",
         place.index, number(expected), number(received), float(_element(found.allowed, place)),
-        _usual(found, place, kind) if of_input else "", "", line,
+        _usual(problem, found, place, kind) if of_input else "", "", line,
     )  # fmt: skip
 
 
-def _usual(found: Comparison, place: Place, kind: str) -> str:
+def _usual(problem: Problem, found: Comparison, place: Place, kind: str) -> str:
     """What the error usually means."""
     row, part, leaf = place.row, place.part, place.leaf
     sides = (found.expected[part], found.received[part])
@@ -257,7 +257,7 @@ def _usual(found: Comparison, place: Place, kind: str) -> str:
     ]
     others = [triple for k, triple in enumerate(triples) if k != leaf]
     words = _of_cotangents(found, place) or meaning(
-        *triples[leaf], others, found.allowed[part][leaf][row]
+        *triples[leaf], others, found.allowed[part][leaf][row], problem.devices.sizes
     )
     hint = "funcgrad.diagnose says where it begins" if kind == "nan" else ""
     return "; ".join(filter(None, (words, hint)))

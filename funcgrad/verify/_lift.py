@@ -26,6 +26,7 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from . import _rounding as rounding
+from ._mapped import mapped
 from ._rounding import wide, widen
 
 Flat = Callable[..., list[Any]]
@@ -85,11 +86,14 @@ def _apply(equation: Any, operands: list[Any]) -> list[Any]:
     return listed if equation.primitive in _EXACT else rounding.rerounded(listed)
 
 
+_PLACES = frozenset({"sharding", "out_sharding"})  # where values lie is no part of a formula
 _DTYPES = frozenset({"new_dtype", "dtype", "preferred_element_type", "out_dtype", "out_type"})
 
 
 def _parameter(name: str, value: Any) -> Any:
     """A parameter that names the dtype of floats, or holds a program, in its wide form."""
+    if name in _PLACES:
+        return None
     if name in _DTYPES and value is not None:
         return wide(np.dtype(value) if not compat.is_extended(value) else value) or value
     if hasattr(value, "eqns") or hasattr(value, "jaxpr"):
@@ -255,10 +259,11 @@ _SPECIAL: dict[Any, Callable[[Any, list[Any]], list[Any]]] = {
     p.scan_p: _scan,
     p.while_p: _while,
     p.cond_p: _cond,
+    p.shard_map_p: partial(mapped, _run),
     p.linear_solve_p: _solve,
     p.bitcast_convert_type_p: _natively,
     p.nextafter_p: _natively,
-    p.reduce_precision_p: _same,
+    **dict.fromkeys([p.reduce_precision_p, p.reshard_p, p.sharding_constraint_p], _same),
     p.optimization_barrier_p: _same,
     p.stop_gradient_p: _stop,
     p.scatter_p: _scatter("scatter"),

@@ -28,6 +28,7 @@ def meaning(
     point: Any,
     others: Sequence[Other] = (),
     allowed: Any = None,
+    devices: Sequence[tuple[int, str]] = (),
 ) -> str:
     """What an error usually means, in a few words; empty if nothing fits.
 
@@ -37,6 +38,7 @@ def meaning(
         point: the input's value.
         others: expected, received and point of the function's other inputs.
         allowed: how far each entry may be off and still be right, where that is known.
+        devices: numbers of devices over which there may have been a sum, in words.
 
     >>> meaning([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.1, 0.2, 0.3])
     'factor 2 in every entry: a missing 1/2?'
@@ -44,7 +46,8 @@ def meaning(
     'only entries with x < 0: opposite sign there'
     """
     rest = [_arrays(*other) for other in others]
-    case = _arrays(expected, received, point)._replace(lengths=_lengths(expected, rest))
+    case = _arrays(expected, received, point)
+    case = case._replace(lengths=_lengths(expected, rest), devices=tuple(devices))
     shapes = {case.expected.shape, case.received.shape, case.point.shape}
     if len(shapes) > 1 or case.expected.size == 0 or not np.all(np.isfinite(case.expected)):
         return ""

@@ -20,12 +20,14 @@ class Case(NamedTuple):
     Attributes:
         expected, received, point: as in `meaning`.
         lengths: numbers of entries that the program knows, with the words for them.
+        devices: numbers of devices that it is mapped over, with the words for them.
     """
 
     expected: Array
     received: Array
     point: Array
     lengths: tuple[tuple[int, str], ...] = ()
+    devices: tuple[tuple[int, str], ...] = ()
 
     @property
     def scale(self) -> float:

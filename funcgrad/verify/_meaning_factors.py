@@ -74,7 +74,7 @@ def _constant_factor(case: Case) -> Guess | None:
     if abs(value + 1) <= factor.precision:
         return Guess("opposite sign")
     name = _number(value.real)
-    hints = _hints(abs(value.real), factor.precision, case.lengths)
+    hints = _hints(abs(value.real), factor.precision, case)
     if hints:
         signed = ["opposite sign, and "] if value.real < 0 else [""]
         return Guess(f"factor {name}", f"{signed[0]}{', or '.join(hints[:2])}?")
@@ -108,17 +108,28 @@ _CONSTANTS = (
 _FRACTIONS = ((2, "2"), (3, "3"), (4, "4"), (6, "6"), (8, "8"))
 
 
-def _hints(factor: float, precision: float, lengths: tuple[tuple[int, str], ...]) -> list[str]:
+def _hints(factor: float, precision: float, case: Case) -> list[str]:
     """What a positive factor may come from."""
 
     def near(value: float) -> bool:
         return abs(factor - value) <= precision * min(value, abs(value - 1))
 
+    over = [hint for count, words in case.devices for value, hint in _over(count, words)
+            if near(value)]  # fmt: skip
     known = [hint for value, hint in _known() if near(value)]
     counted = [
-        hint for count, words in lengths for value, hint in _counted(count, words) if near(value)
+        hint
+        for count, words in case.lengths
+        for value, hint in _counted(count, words)
+        if near(value)
     ]
-    return [*known, *counted]
+    return [*over, *known, *counted]
+
+
+def _over(count: int, words: str) -> Iterator[tuple[float, str]]:
+    summed = "under check_vma=True the gradient of a replicated parameter is summed already"
+    yield count, f"{words}: was the sum over it taken twice, or a sum for a mean ({summed})"
+    yield 1 / count, f"1 divided by {words}: was the mean over it taken twice, or a mean for a sum"
 
 
 def _known() -> Iterator[tuple[float, str]]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from .._transform import vjp
 from ._batch import Row
 from ._compare import Comparison
-from ._findings import RIGHT, WRONG, Finding
+from ._devices import placed
+from ._findings import INCONCLUSIVE, RIGHT, WRONG, Finding
 from ._judge import GIVEN, first_index, number
 from ._problem import Problem
 from ._programs import GRADIENT, like, not_offered
@@ -65,7 +66,7 @@ def _without_echoes(findings: list[Finding]) -> list[Finding]:
 
 def run(problem: Problem, row: Row) -> Native:
     """The derivative under test at a row, by JAX, eagerly."""
-    xs = [jnp.asarray(x) for x in row.xs]
+    xs = placed(row.xs, problem.leaves)
     if problem.gradient is not None:
         values = problem.function(*xs)
         gradient = problem.gradient(*xs)
@@ -78,7 +79,7 @@ def run(problem: Problem, row: Row) -> Native:
 
 def engine_native(problem: Problem, row: Row) -> list[Array]:
     """The primal body's derivative in the function's own precision, by this package's engine."""
-    xs = [jnp.asarray(x) for x in row.xs]
+    xs = placed(row.xs, problem.leaves)
     ys, pullback = vjp(problem.function, *xs, custom_rules="ignore")
     return widened(pullback([like(jnp.asarray(c), y) for c, y in zip(row.cs, ys, strict=True)]))
 
@@ -100,7 +101,13 @@ def _rows(found: Comparison) -> list[int]:
 
 def failed(error: Exception) -> list[Finding]:
     """The finding of a derivative that raises an error, unless JAX just does not offer it."""
-    return [] if not_offered(error) else [error_finding("the derivative fails", error)]
+    if not_offered(error):
+        return []
+    finding = error_finding("the derivative fails", error)
+    if "into a mesh context" not in str(error):
+        return [finding]
+    hint = "JAX asks for it on an Explicit mesh: check inside of `with jax.set_mesh(mesh):`"
+    return [finding._replace(verdict=INCONCLUSIVE, meaning=hint)]
 
 
 def error_finding(what: str, error: Exception) -> Finding:
@@ -139,7 +146,7 @@ def unrepeatable(problem: Problem, first: Native, again: Native) -> Finding:
 
 def _values(problem: Problem, found: Comparison, row: int, result: Native) -> list[Finding]:
     """Whether the value under differentiation is the plain one, but for rounding."""
-    plain = widened(problem.function(*(jnp.asarray(x) for x in found.rows[row].xs)))
+    plain = widened(problem.function(*placed(found.rows[row].xs, problem.leaves)))
     for place, (got, own, y) in enumerate(zip(result.values, plain, found.values, strict=True)):
         eps = epsilon(problem.outputs[place])
         with np.errstate(all="ignore"):

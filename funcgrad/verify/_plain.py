@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._batch import Row
+from ._devices import placed
 from ._differences import Estimate, differentiate
 from ._findings import INCONCLUSIVE, KINK, WRONG, Finding
 from ._judge import GIVEN
@@ -105,7 +106,7 @@ def _broken(problem: Problem, rows: Sequence[Row], error: Exception) -> list[Fin
 def _has_shapes_of_its_own(problem: Problem, rows: Sequence[Row]) -> bool:
     """Whether results have other shapes at points close by."""
     usual = [np.shape(value) for value in problem.values]
-    points = [[jnp.asarray(x) for x in row.xs] for row in rows]
+    points = [placed(row.xs, problem.leaves) for row in rows]
     moved = [[x + jnp.asarray(1e-2, x.dtype) for x in xs] for xs in points]
     try:
         found = [[np.shape(y) for y in problem.function(*xs)] for xs in (*points, *moved)]
@@ -197,7 +198,7 @@ def _estimate(problem: Problem, row: Row, direction: Arrays) -> Estimate:
 
 def _evaluate(problem: Problem, row: Row) -> Callable[[Sequence[Array]], float]:
     def evaluate(values: Sequence[Array]) -> float:
-        ys = problem.function(*(jnp.asarray(v) for v in values))
+        ys = problem.function(*placed(values, problem.leaves))
         return inner(widened(ys), row.cs)
 
     return evaluate
@@ -251,7 +252,7 @@ def _finding(
     one = len(places) == 1
     sign = float(np.real(direction[leaf][tuple(places[0])])) if one else 1.0
     given = inner(result.gradient, direction) * sign
-    usual = meaning(estimate.value * sign, given, np.zeros(())) if one else ""
+    usual = _usual(problem, estimate.value * sign, given) if one else ""
     where = "" if one else f" in a sum of {len(places)} entries"
     return Finding(
         "gradient", WRONG, f"the gradient is wrong{where}",
@@ -259,6 +260,10 @@ def _finding(
         tuple(int(i) for i in places[0]) if one else None, estimate.value * sign, given,
         estimate.error, usual, "", estimate,
     )  # fmt: skip
+
+
+def _usual(problem: Problem, expected: float, received: float) -> str:
+    return meaning(expected, received, np.zeros(()), devices=problem.devices.sizes)
 
 
 def _blind(problem: Problem) -> Finding:

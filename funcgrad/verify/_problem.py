@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments import argument_names, check_callable
 from .._errors import GradientTypeError
 from .._trees import is_float_leaf, leaf_paths
+from ._devices import Devices
 
 Flat = Callable[..., list[Any]]
 
@@ -34,6 +35,7 @@ class Problem(NamedTuple):
         values: the floating outputs at the given point.
         uncovered: the active leaves which a gradient function leaves out.
         whole: takes active and passive leaves, for `jax.vjp`.
+        devices: what is known about the devices that take part.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Problem(NamedTuple):
     values: list[Any]
     uncovered: list[str]
     whole: Callable[[list[Any], list[Any]], list[Any]]
+    devices: Devices = Devices()
 
     @property
     def entries(self) -> int:

@@ -7,7 +7,7 @@ Two sources of rounding are made visible: literals, rounded where the source was
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -77,6 +77,24 @@ def noisy_operations(seed: Any) -> Iterator[None]:
         yield
     finally:
         _NOISE.reset(token)
+
+
+def draws() -> list[Any]:
+    """The numbers behind moves and roundings that are under way."""
+    return [state[1] for state in (_MOVES.get(), _NOISE.get()) if state is not None]
+
+
+@contextmanager
+def drawing(numbers: Sequence[Any]) -> Iterator[None]:
+    """While it lasts, other numbers stand for those of `draws`: inside a body, its own values."""
+    given = iter(numbers)
+    states = [(kind, kind.get()) for kind in (_MOVES, _NOISE)]
+    tokens = [(kind, kind.set((s[0], next(given)))) for kind, s in states if s is not None]
+    try:
+        yield
+    finally:
+        for kind, token in tokens:
+            kind.reset(token)
 
 
 @contextmanager

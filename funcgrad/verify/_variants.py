@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from ._batch import Row
+from ._devices import placed
 from ._findings import WRONG, Finding
 from ._judge import first_index, number
 from ._native import Native, error_finding, run, widened
@@ -86,9 +87,12 @@ def _scanned(problem: Problem) -> Flat:
 
 def _compare(problem: Problem, variant: Variant, rows: Sequence[Row]) -> Finding | None:
     columns = [zip(*(getattr(row, name) for row in rows), strict=True) for name in ("xs", "cs")]
-    stacked = [[jnp.asarray(np.stack(leaf)) for leaf in column] for column in columns]
+    xs, cs = ([np.stack(leaf) for leaf in column] for column in columns)
+    stacked = [placed(xs, problem.leaves, rows=True), [jnp.asarray(c) for c in cs]]
+    # Outside of a compiled program JAX refuses to stack what lies on an Explicit mesh.
+    fun = jax.jit(variant.fun) if problem.devices.sizes else variant.fun
     try:
-        arrays = widened(variant.fun(*stacked))
+        arrays = widened(fun(*stacked))
         plain = [run(problem, row) for row in rows]
     except Exception as error:
         if not_offered(error):

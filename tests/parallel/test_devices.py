@@ -1,4 +1,4 @@
-"""What takes several devices is in `on_eight_devices*.py`, run in a process that has them."""
+"""What takes several devices is in `on_eight_devices*.py`, run in processes that have them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
 
 
-FILES = sorted(Path(__file__).parent.glob("on_eight_devices*.py"))
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_on_eight_devices(file: Path) -> None:
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("on_eight_devices*.py")))
+def test_on_eight_devices(name: str) -> None:
     """In a process of its own, because the number of devices is fixed when JAX starts."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-         file],
+         HERE / name],
         env=os.environ | EIGHT, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr

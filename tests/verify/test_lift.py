@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
 
 import funcgrad
 from funcgrad.verify._lift import Unliftable, lift
@@ -21,6 +23,16 @@ M = np.array([[2.0, 0.25, 0.125], [0.25, 1.5, -0.25], [0.125, 0.25, 1.75]])
 
 def matrix(x: Any) -> Any:
     return jnp.asarray(M, x.dtype) + jnp.outer(x, x)
+
+
+def over_devices(typed: bool) -> Callable[[Any], Any]:
+    """A map over one device; over several: `tests/parallel/on_eight_devices_check.py`."""
+    mesh = jax.make_mesh((1,), ("i",), axis_types=(AxisType.Auto,))
+    body: Any = jax.shard_map(
+        lambda x, y: lax.pmean(jnp.sum(jnp.sin(x) * y), "i") * lax.psum(x[0], "i"),
+        mesh=mesh, in_specs=(P("i"), P()), out_specs=P(), check_vma=typed,
+    )  # fmt: skip
+    return lambda x: body(x, 1 / (2 + x))
 
 
 # Of no literal that float32 rounds, so that the lifted program is the very same formula.
@@ -47,6 +59,8 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "fft": lambda x: jnp.abs(jnp.fft.fft(x)).sum(),
     "sorting": lambda x: (jnp.sort(x) * jnp.arange(3, dtype=x.dtype)).sum(),
     "reference": lambda x: jax.freeze(jax.new_ref(x)).sum(),
+    "shard_map": over_devices(True),
+    "untyped shard_map": over_devices(False),
     "cg": lambda x: jax.scipy.sparse.linalg.cg(lambda v: 4.0 * v + x * x * v, x)[0].sum(),
 }  # fmt: skip
 

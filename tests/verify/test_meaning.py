@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from funcgrad.verify._devices import Devices
 from funcgrad.verify._meaning import meaning
 
 Array = Any
@@ -232,3 +233,28 @@ def test_what_cannot_be_compared_means_nothing(
     expected: list[float], received: list[float]
 ) -> None:
     assert not meaning(expected, received, np.ones(len(expected)))
+
+
+DEVICES = Devices({"data": 4, "model": 2, "one": 1}).sizes
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (4.0, "factor 4 in every entry: the size of the mesh axis 'data': was the sum over it tak"),
+        (8.0, "factor 8 in every entry: the product of the sizes of the mesh axes 'data', 'model'"),
+        (0.25, "factor 0.25 in every entry: 1 divided by the size of the mesh axis 'data': was th"),
+        (-2.0, "factor -2 in every entry: opposite sign, and the size of the mesh axis 'model': w"),
+    ],
+)
+def test_the_size_of_a_mesh_axis_is_named(factor: float, words: str) -> None:
+    right, x = draw(3, (5,))
+    assert meaning(right, factor * right, x, devices=DEVICES).startswith(words)
+    assert "mesh" not in meaning(right, factor * right, x)
+    assert meaning(2.0, 2.0 * factor, 1.0, devices=DEVICES).startswith(words)
+
+
+@pytest.mark.parametrize("factor", [3.0, 1.5, -1.0, 1 + 1e-3, 0.0])
+def test_another_factor_is_no_matter_of_the_mesh(factor: float) -> None:
+    right, x = draw(3, (5,))
+    assert "mesh" not in meaning(right, factor * right, x, devices=DEVICES)

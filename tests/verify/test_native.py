@@ -112,6 +112,10 @@ def test_a_value_that_is_another_one() -> None:
 def test_an_error_is_a_finding_unless_jax_offers_nothing() -> None:
     (finding,) = failed(ValueError("first line\nsecond"))
     assert finding.message == "the derivative fails: ValueError: first line"
+    assert finding.verdict == "wrong"
+    (unjudged,) = failed(ValueError("Please enter your `jit` into a mesh context via ..."))
+    assert unjudged.verdict == "inconclusive"
+    assert "with jax.set_mesh(mesh)" in unjudged.meaning
     assert not failed(NotImplementedError("no rule"))
     with pytest.raises(jax.errors.UnexpectedTracerError) as leak:
         raise jax.errors.UnexpectedTracerError("leaked")

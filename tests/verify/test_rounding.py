@@ -8,10 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
 
 from funcgrad.verify._lift import lift
 from funcgrad.verify._rounding import (
     MOVES,
+    drawing,
+    draws,
     moved,
     moved_literals,
     noisy_operations,
@@ -62,6 +66,34 @@ def test_a_rounded_literal_moves_by_half_its_last_place(dtype: str, places: int)
 @pytest.mark.parametrize("literal", [0.5, 3.0, -0.75, 1024.0])
 def test_an_exact_literal_does_not(literal: float) -> None:
     assert run(lambda x: x * literal, ONE, 1.0) == literal
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_literal_in_a_map_moves_like_others(typed: bool) -> None:
+    mesh = jax.make_mesh((1,), ("i",), axis_types=(AxisType.Auto,))
+    mapped = jax.shard_map(
+        lambda x: 0.1 * x, mesh=mesh, in_specs=P(), out_specs=P(), check_vma=typed
+    )
+    for move in (0.0, 1.0, -0.5):
+        assert run(mapped, ONE, move) == run(lambda x: 0.1 * x, ONE, move)
+    assert run(mapped, ONE, 1.0) != run(mapped, ONE, 0.0)
+    program = jax.make_jaxpr(mapped)(ONE)
+    with jax.enable_x64(True):
+        still = lift(program)(widen(ONE))[0]
+        with noisy_operations(3.0):
+            noisy = jax.jit(lift(program))(widen(ONE))[0]
+    assert float(noisy) == pytest.approx(float(still), rel=2.0**-51)
+
+
+def test_other_numbers_stand_for_those_of_a_program() -> None:
+    assert draws() == []
+    with drawing([]):  # nothing is under way
+        assert draws() == []
+    with moved_literals("moves"), noisy_operations("seed"):
+        assert draws() == ["moves", "seed"]
+        with drawing(["other", "numbers"]):
+            assert draws() == ["other", "numbers"]
+        assert draws() == ["moves", "seed"]
 
 
 def test_data_do_not_move() -> None:
