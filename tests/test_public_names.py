@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import funcgrad
-from funcgrad import verify
+from funcgrad import parallel, verify
 
 ROOT = Path(__file__).parents[1]
 NAMES = {
@@ -64,6 +64,20 @@ VERIFY = {
     "reproducer",
     "strategies",
 }
+PARALLEL = {
+    "CollectiveWarning",
+    "RepeatedSum",
+    "check_collectives",
+    "gather",
+    "join_processes",
+    "largest_over_processes",
+    "make_mesh",
+    "parse_mesh",
+    "put",
+    "replicate",
+    "shard_batch",
+    "shard_params",
+}
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -105,6 +119,11 @@ def test_a_name_of_verify_loads_from_its_home(name: str) -> None:
         assert thing.__module__.startswith(("funcgrad.verify._", "funcgrad.search._"))
 
 
+def test_the_names_of_parallel_are_exactly_these() -> None:
+    assert set(parallel.__all__) == PARALLEL
+    assert len(parallel.__all__) == len(PARALLEL)
+
+
 def test_another_name_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="module 'funcgrad' has no attribute 'gradient'"):
         _ = funcgrad.gradient
@@ -144,6 +163,13 @@ def test_a_name_is_documented_with_an_example(name: str) -> None:
     assert not lacking(getattr(funcgrad, name))
 
 
+@pytest.mark.parametrize(
+    "name", sorted(name for name in PARALLEL if inspect.isfunction(getattr(parallel, name)))
+)
+def test_a_function_of_parallel_is_documented(name: str) -> None:
+    assert not [gap for gap in lacking(getattr(parallel, name)) if gap != "an example"]
+
+
 FUNCTIONS_OF_VERIFY = sorted(name for name in VERIFY if inspect.isfunction(getattr(verify, name)))
 
 
@@ -167,6 +193,7 @@ def missing_in(text: str, names: Iterable[str] = NAMES) -> set[str]:
 def test_every_name_is_in_the_readme() -> None:
     assert not missing_in((ROOT / "README.md").read_text())
     assert not missing_in((ROOT / "README.md").read_text(), VERIFY)
+    assert not missing_in((ROOT / "README.md").read_text(), PARALLEL)
 
 
 def test_a_name_that_the_readme_lacks_is_found() -> None:

@@ -14,7 +14,7 @@ _EXAMPLE = "give axes and their sizes, for example data=8 or data=4,model=2"
 
 
 def parse_mesh(text: str) -> dict[str, int]:
-    """Read the axes of a mesh and their sizes.
+    """Read the axes of a mesh and their sizes from a text.
 
     Raises:
         ConfigurationError: an axis has no name or no size, or is named twice.

@@ -102,7 +102,7 @@ def shard_params(params: PyTree, mesh: Mesh, specs: PyTree) -> PyTree:
 
 
 def gather(tree: PyTree) -> PyTree:
-    """Copy every leaf from wherever it lies into the memory of this process, as NumPy arrays.
+    """Copy every leaf of a tree from wherever it lies into this process, as NumPy arrays.
 
     With several processes all of them have to call this, for parts come from the others.
 
@@ -113,7 +113,7 @@ def gather(tree: PyTree) -> PyTree:
 
 
 def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """Move one array to where a sharding says; a process moves only what its devices hold.
+    """Move one array, a leaf, to where a sharding says; a process moves what its devices hold.
 
     A `jax.ShapeDtypeStruct` stays one, and learns the sharding: what is only compiled needs no
     memory.

@@ -44,7 +44,7 @@ def join_processes(
 
 
 def largest_over_processes(*numbers: int) -> tuple[int, ...]:
-    """The largest of each number over all processes, in every one of them.
+    """The largest of each of the numbers, int32, over all processes, in every one of them.
 
     >>> largest_over_processes(3, 5)
     (3, 5)
