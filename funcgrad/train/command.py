@@ -25,13 +25,13 @@ from funcgrad.train.endings import kept, raise_early_end
 from funcgrad.train.layout import check_fit, describe, make_layout
 from funcgrad.train.options import Config, configure
 from funcgrad.train.options_long_runs import RESTORE, SKIP
+from funcgrad.train.processes.worker import is_worker, take_up
 from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.progress import progress
 from funcgrad.train.report import Outcome, metrics, show, table
 from funcgrad.train.run import Trained, train
 from funcgrad.train.stopping import stopping
 from funcgrad.train.task import Task, batch, make_task
-from funcgrad.train.worker import is_worker, take_up
 
 
 class Extras(NamedTuple):
@@ -125,7 +125,7 @@ def _device() -> str:
 def _load_extras(config: Config) -> Extras:
     checkpoints = None
     if config.checkpoint is not None:  # what keeps the run is not skipped when it is missing
-        checkpoints = import_module("funcgrad.train.checkpoints")
+        checkpoints = import_module("funcgrad.train.checkpoints.folder")
     if jax.process_index() > 0:
         return Extras(None, None, checkpoints)
     reference = _optional("funcgrad.train.reference") if config.reference else None

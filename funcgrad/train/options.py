@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.dry_run_options import add_dry_run_arguments
+from funcgrad.train.dry_run.options import add_dry_run_arguments
 from funcgrad.train.optimizers import RULES, find_rule
 from funcgrad.train.options_devices import add_device_arguments
 from funcgrad.train.options_long_runs import KEEP, add_long_run_arguments, check_long_run

@@ -7,11 +7,11 @@ import os
 from importlib import import_module
 
 from funcgrad._errors import ProcessLostError
-from funcgrad.train.dry_run_options import wants_dry_run
+from funcgrad.train.dry_run.options import wants_dry_run
 from funcgrad.train.options import configure
 from funcgrad.train.options_devices import AUTO, check_devices, launched_processes
-from funcgrad.train.supervise import supervise
-from funcgrad.train.worker import LOST, is_worker, leave
+from funcgrad.train.processes.supervise import supervise
+from funcgrad.train.processes.worker import LOST, is_worker, leave
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     configure(options)  # what is wrong there is told once, and not by every process
     code: int
     if wants_dry_run(options):
-        code = import_module("funcgrad.train.dry_run").run(options)
+        code = import_module("funcgrad.train.dry_run.command").run(options)
         return code
     if options.processes is None and options.coordinator is None and launched_processes() > 1:
         options.coordinator = AUTO

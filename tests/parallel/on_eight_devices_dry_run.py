@@ -12,16 +12,16 @@ import pytest
 from funcgrad._errors import ConfigurationError
 from funcgrad.cli import build_parser
 from funcgrad.models import widenet, widenet_loss
-from funcgrad.train.communication import Collective, collectives
-from funcgrad.train.dry_run import make_devices
-from funcgrad.train.hlo import parse
+from funcgrad.train.dry_run.command import make_devices
+from funcgrad.train.dry_run.communication import Collective, collectives
+from funcgrad.train.dry_run.hlo import parse
+from funcgrad.train.dry_run.plan import per_device, plan
+from funcgrad.train.dry_run.traffic import traffic
 from funcgrad.train.layout import make_layout
 from funcgrad.train.optimizers import RULES
 from funcgrad.train.options import Config, configure
-from funcgrad.train.plan import per_device, plan
 from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.task import Task, make_task, plan_task
-from funcgrad.train.traffic import traffic
 
 MESHES = ("data=8", "data=4,model=2", "data=2,model=4", "model=8")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.machines import MACHINES
+from funcgrad.train.dry_run.machines import MACHINES
 from funcgrad.train.options_types import whole_number
 
 DEFAULT_MACHINE = "h200"

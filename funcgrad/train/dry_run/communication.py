@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funcgrad._errors import DataError
-from funcgrad.train.hlo import Instruction, Module, body_of, reached, training_loop
+from funcgrad.train.dry_run.hlo import Instruction, Module, body_of, reached, training_loop
 
 KINDS = (
     "all-reduce",

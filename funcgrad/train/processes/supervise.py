@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from funcgrad._errors import ProcessLostError, RunInterrupted
 from funcgrad.train.options_devices import AUTO
-from funcgrad.train.worker import LOST, WORKER
+from funcgrad.train.processes.worker import LOST, WORKER
 
 _TICK = 0.05  # seconds
 _GRACE = 10.0  # seconds for the others to end by themselves, once one has failed

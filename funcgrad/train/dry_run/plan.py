@@ -10,14 +10,14 @@ import jax
 from jax.sharding import NamedSharding
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.communication import Collective, collectives
-from funcgrad.train.hlo import body_of, parse, training_loop
+from funcgrad.train.dry_run.communication import Collective, collectives
+from funcgrad.train.dry_run.hlo import body_of, parse, training_loop
+from funcgrad.train.dry_run.traffic import traffic
 from funcgrad.train.layout import check_fit, make_layout
 from funcgrad.train.options import Config
 from funcgrad.train.options_long_runs import SKIP
 from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.task import Task
-from funcgrad.train.traffic import traffic
 
 _DEAR = 10  # operations that a tanh or an exponential counts for, as in `funcgrad bench`
 

@@ -18,15 +18,15 @@ from jax.experimental import multihost_utils
 
 from funcgrad import __version__
 from funcgrad._errors import CheckpointError, ConfigurationError, ProcessLostError
-from funcgrad.train.identity import differences
-from funcgrad.train.integrity import checksums, digest
-from funcgrad.train.options_long_runs import LATEST
-from funcgrad.train.orbax_words import (
+from funcgrad.train.checkpoints.identity import differences
+from funcgrad.train.checkpoints.integrity import checksums, digest
+from funcgrad.train.checkpoints.orbax_words import (
     first_line,
     ignore_abandoned_tasks,
     is_of_peers,
     quiet,
 )
+from funcgrad.train.options_long_runs import LATEST
 from funcgrad.train.program import Carry, Compiled
 from funcgrad.train.run import Position, Record
 

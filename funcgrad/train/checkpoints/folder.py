@@ -9,10 +9,10 @@ from pathlib import Path
 import jax
 
 from funcgrad._errors import CheckpointError
-from funcgrad.train.checkpoint_store import Checkpoints
-from funcgrad.train.identity import identity
+from funcgrad.train.checkpoints.identity import identity
+from funcgrad.train.checkpoints.orbax_words import quiet
+from funcgrad.train.checkpoints.store import Checkpoints
 from funcgrad.train.options import Config
-from funcgrad.train.orbax_words import quiet
 from funcgrad.train.output import prepare
 from funcgrad.train.program import Compiled
 from funcgrad.train.task import Task

@@ -2,8 +2,8 @@
 
 import pytest
 
-from funcgrad.train.hlo import parse
-from funcgrad.train.traffic import traffic
+from funcgrad.train.dry_run.hlo import parse
+from funcgrad.train.dry_run.traffic import traffic
 
 BODIES = """
 %whole (p: f32[100]) -> f32[100] {

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from funcgrad.cli import build_parser
-from funcgrad.train.communication import Collective
-from funcgrad.train.dry_run_report import Report, payload, predict, record, sent, show
-from funcgrad.train.machines import Machine, find_machine
+from funcgrad.train.dry_run.communication import Collective
+from funcgrad.train.dry_run.machines import Machine, find_machine
+from funcgrad.train.dry_run.plan import Memory, Plan
+from funcgrad.train.dry_run.report import Report, payload, predict, record, sent, show
 from funcgrad.train.options import configure
-from funcgrad.train.plan import Memory, Plan
 from funcgrad.train.task import plan_task
 
 SIMPLE = Machine(1e3, 1e3, 1e6, 8, 1e3, 0.0, 1e3, 0.0, 0.0)

@@ -11,11 +11,11 @@ import jax
 
 from funcgrad import __version__
 from funcgrad.train import report
-from funcgrad.train.communication import Collective
-from funcgrad.train.machines import Machine, compute_seconds, ring_seconds
+from funcgrad.train.dry_run.communication import Collective
+from funcgrad.train.dry_run.machines import Machine, compute_seconds, ring_seconds
+from funcgrad.train.dry_run.plan import Plan
 from funcgrad.train.options import Config
 from funcgrad.train.output import as_json
-from funcgrad.train.plan import Plan
 from funcgrad.train.task import Task
 
 
@@ -61,7 +61,7 @@ class Prediction(NamedTuple):
 
 
 def predict(plan: Plan, machine: Machine) -> Prediction:
-    """Apply the model of `funcgrad.train.machines` to a compiled program."""
+    """Apply the model of `funcgrad.train.dry_run.machines` to a compiled program."""
     communication = sum(
         each.times * ring_seconds(machine, each.kind, each.group, each.sent)
         for each in plan.collectives

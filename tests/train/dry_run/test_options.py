@@ -6,8 +6,8 @@ import pytest
 
 from funcgrad._errors import ConfigurationError
 from funcgrad.cli import build_parser
-from funcgrad.train.dry_run_options import DEFAULT_MACHINE, wants_dry_run
-from funcgrad.train.machines import MACHINES
+from funcgrad.train.dry_run.machines import MACHINES
+from funcgrad.train.dry_run.options import DEFAULT_MACHINE, wants_dry_run
 
 
 def parsed(*words: str) -> argparse.Namespace:

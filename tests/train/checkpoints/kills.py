@@ -1,6 +1,6 @@
 """Kill a run at any moment, resume it, and compare with the run that nothing befell.
 
-    python -m tests.train.kills --points 200 --seed 1
+    python -m tests.train.checkpoints.kills --points 200 --seed 1
 
 Runs are forked from a process that has loaded everything and started nothing, so that a kill costs
 a second. Half of the kills come at a chosen operation of Python on the folder of checkpoints (of
@@ -26,7 +26,7 @@ import jax
 import numpy as np
 
 # All that a run imports, before the fork.
-import funcgrad.train.checkpoints
+import funcgrad.train.checkpoints.folder
 import funcgrad.train.command
 import funcgrad.train.picture  # noqa: F401
 from funcgrad.cli import main

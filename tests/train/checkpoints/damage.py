@@ -1,6 +1,6 @@
 """Damage every file of a checkpoint in every way, and see that it is refused or does no harm.
 
-python -m tests.train.damage --flips 20
+python -m tests.train.checkpoints.damage --flips 20
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from funcgrad._errors import CheckpointError
 from funcgrad.models import init_widenet, noisy_sine, widenet_loss
-from funcgrad.train.checkpoint_store import Checkpoints
+from funcgrad.train.checkpoints.store import Checkpoints
 from funcgrad.train.options_long_runs import LATEST
 from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.run import Record, train

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from funcgrad.train import checkpoint_store
-from tests.train import damage
+from funcgrad.train.checkpoints import store
+from tests.train.checkpoints import damage
 
 
 def test_every_damaged_file_is_refused_or_harmless(count: Callable[[str, int], None]) -> None:
     """In a process of its own, for Orbax leaves coroutines behind that complain when freed."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.train.damage", "--flips", "1"],
+        [sys.executable, "-W", "ignore", "-m", "tests.train.checkpoints.damage", "--flips", "1"],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
@@ -38,23 +38,23 @@ def test_damage_that_no_checksum_sees_would_be_noticed(
 ) -> None:
     compiled = damage.program()
     expected = damage.written(tmp_path / "whole", compiled)
-    read = checkpoint_store.Checkpoints._read
+    read = store.Checkpoints._read
 
-    def corrupted(self: checkpoint_store.Checkpoints, step: int, item: object) -> Any:
+    def corrupted(self: store.Checkpoints, step: int, item: object) -> Any:
         found = dict(read(self, step, item))
         if "arrays" in found:
             found["arrays"]["params.b1"] += 1
         return found
 
-    monkeypatch.setattr(checkpoint_store.Checkpoints, "_read", corrupted)
+    monkeypatch.setattr(store.Checkpoints, "_read", corrupted)
     refused = damage._verdict(tmp_path / "whole", compiled, expected)
     assert refused.startswith("nothing is offered: ")
     assert "damaged (its numbers are not what was written)" in refused
-    monkeypatch.setattr(checkpoint_store, "checksums", lambda _: _Equal())
+    monkeypatch.setattr(store, "checksums", lambda _: _Equal())
     assert damage._verdict(tmp_path / "whole", compiled, expected).startswith("accepted")
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class _Equal:

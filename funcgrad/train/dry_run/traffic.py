@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from funcgrad.train.hlo import Instruction, Module
+from funcgrad.train.dry_run.hlo import Instruction, Module
 
 _FREE = frozenset({
     "parameter", "constant", "get-tuple-element", "tuple", "bitcast", "after-all", "domain",
@@ -23,7 +23,7 @@ Lines = tuple[Instruction, ...]
 def traffic(module: Module, name: str) -> float:
     """Return the bytes that a computation reads and writes, every inner loop's body counted once.
 
-    >>> from funcgrad.train.hlo import parse
+    >>> from funcgrad.train.dry_run.hlo import parse
     >>> module = parse('''
     ... %scaled (p: f32[100], q: s32[]) -> f32[10] {
     ...   %p = f32[100]{0} parameter(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 POINTS = 50
 
 Count = Callable[[str, int], None]
@@ -19,7 +19,7 @@ Count = Callable[[str, int], None]
 
 def command(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
     """In a process of its own, which has started nothing of JAX when it forks."""
-    start = ["-c", code] if code else ["-m", "tests.train.kills"]
+    start = ["-c", code] if code else ["-m", "tests.train.checkpoints.kills"]
     return subprocess.run(
         [sys.executable, "-W", "ignore", *start, *words],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -40,14 +40,14 @@ def test_a_killed_run_ends_bit_by_bit_as_one_that_was_not(count: Count) -> None:
 
 FORGETFUL = """
 import sys
-from funcgrad.train import checkpoint_store
-from tests.train import kills
-record = checkpoint_store.Checkpoints._record
+from funcgrad.train.checkpoints import store
+from tests.train.checkpoints import kills
+record = store.Checkpoints._record
 def forgetful(self, step, content):  # the optimiser's state is not restored
     found = record(self, step, content)
     carry = found.position.carry._replace(state=self.compiled.first.state)
     return found._replace(position=found.position._replace(carry=carry))
-checkpoint_store.Checkpoints._record = forgetful
+store.Checkpoints._record = forgetful
 sys.argv[1:] = ["--points", "6", "--seed", "3"]
 kills.command()
 """
@@ -62,7 +62,7 @@ def test_a_run_that_goes_on_with_another_state_is_noticed() -> None:
 @pytest.mark.parametrize("number", [1, 40])
 def test_a_kill_at_an_operation_comes(number: int, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tests.train import kills\n"
+        "import sys; from pathlib import Path; from tests.train.checkpoints import kills\n"
         f"folder = Path({str(tmp_path)!r})\n"
         f"kills.at_operation(folder, {number})()\n"
         "[(folder / str(i)).write_text('x') for i in range(30)]\n"

@@ -5,8 +5,8 @@ import pytest
 
 from funcgrad._errors import ConfigurationError
 from funcgrad.cli import build_parser
+from funcgrad.train.dry_run.plan import per_device, plan
 from funcgrad.train.options import Config, configure
-from funcgrad.train.plan import per_device, plan
 from funcgrad.train.program import compile_run, make_optimizer
 from funcgrad.train.task import make_task, plan_task
 

@@ -12,7 +12,7 @@ import pytest
 
 from funcgrad import cli
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.dry_run import make_devices
+from funcgrad.train.dry_run.command import make_devices
 
 WIDE = ["--width", str(2**20)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.machines import MACHINES, compute_seconds, find_machine, ring_seconds
+from funcgrad.train.dry_run.machines import MACHINES, compute_seconds, find_machine, ring_seconds
 
 S = 1e9
 H200 = MACHINES["h200"]

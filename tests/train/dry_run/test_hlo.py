@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from funcgrad._errors import DataError
-from funcgrad.train.hlo import Array, body_of, parse, reached, training_loop
+from funcgrad.train.dry_run.hlo import Array, body_of, parse, reached, training_loop
 
 PROGRAMS = {path.stem: path.read_text() for path in Path(__file__).parent.glob("programs/*.txt")}
 LOOP = """

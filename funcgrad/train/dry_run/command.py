@@ -17,11 +17,11 @@ import jax
 
 from funcgrad._errors import ConfigurationError
 from funcgrad.parallel import parse_mesh
-from funcgrad.train.dry_run_options import DEFAULT_MACHINE
-from funcgrad.train.dry_run_report import Report, show
-from funcgrad.train.machines import find_machine
+from funcgrad.train.dry_run.machines import find_machine
+from funcgrad.train.dry_run.options import DEFAULT_MACHINE
+from funcgrad.train.dry_run.plan import Plan, plan
+from funcgrad.train.dry_run.report import Report, show
 from funcgrad.train.options import Config, configure
-from funcgrad.train.plan import Plan, plan
 from funcgrad.train.task import Task, plan_task
 
 SIZES = (1, 8, 64, 256)  # devices for which a step is predicted, beside those of --mesh

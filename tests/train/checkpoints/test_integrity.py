@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from funcgrad.train.integrity import checksums, digest
+from funcgrad.train.checkpoints.integrity import checksums, digest
 
 DTYPES = [jnp.float32, jnp.bfloat16, jnp.float16, jnp.int32, jnp.int8, jnp.bool_, jnp.complex64]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from funcgrad._errors import DataError
-from funcgrad.train.communication import Collective, collectives
-from funcgrad.train.hlo import parse
+from funcgrad.train.dry_run.communication import Collective, collectives
+from funcgrad.train.dry_run.hlo import parse
 
 PROGRAMS = {path.stem: path.read_text() for path in Path(__file__).parent.glob("programs/*.txt")}
 AXES = {"data": 4, "model": 2}

@@ -14,11 +14,12 @@ import pytest
 
 from funcgrad._errors import CheckpointError, ConfigurationError
 from funcgrad.cli import main
-from funcgrad.train import checkpoint_store, checkpoints, command
-from funcgrad.train.checkpoint_store import FORMAT, Checkpoints
-from funcgrad.train.integrity import digest
+from funcgrad.train import command
+from funcgrad.train.checkpoints import folder
+from funcgrad.train.checkpoints.integrity import digest
+from funcgrad.train.checkpoints.store import FORMAT, Checkpoints
 from funcgrad.train.options_long_runs import LATEST
-from tests.train import damage
+from tests.train.checkpoints import damage
 
 Train = Callable[..., int]
 SMALL = ("--width", "8", "--warm-start-steps", "0", "--optimizer", "adam")
@@ -203,9 +204,9 @@ def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
 def test_a_second_run_does_not_write_to_the_folder_of_the_first(tmp_path: Path) -> None:
     tmp_path.joinpath("kept").mkdir()
     with (
-        checkpoints._locked(tmp_path / "kept"),
+        folder._locked(tmp_path / "kept"),
         pytest.raises(CheckpointError, match="another run writes its checkpoints to"),
-        checkpoints._locked(tmp_path / "kept"),
+        folder._locked(tmp_path / "kept"),
     ):
         pass
 
@@ -214,7 +215,7 @@ def test_without_orbax_the_run_ends_before_it_begins(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing(name: str) -> Any:
-        if name == "funcgrad.train.checkpoints":
+        if name == "funcgrad.train.checkpoints.folder":
             raise ConfigurationError('install it by pip install "funcgrad[checkpoint]"')
         raise AssertionError(name)
 
@@ -249,7 +250,7 @@ def test_a_full_disk_keeps_the_results_and_the_last_checkpoint(
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint_store.Checkpoints, "save", full)
+        patch.setattr(Checkpoints, "save", full)
         assert train("--steps", "60") == 2
     line = last_line(capsys)
     assert "the checkpoint of step 20 cannot be written to" in line

@@ -1,0 +1,1 @@
+"""What keeps a run: checkpoints by Orbax, and whose they are."""

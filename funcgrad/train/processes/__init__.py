@@ -1,0 +1,1 @@
+"""A run in several processes: the one that watches, and those that are watched."""
