@@ -50,9 +50,9 @@ def chain_of(length: int) -> Any:
     return chain
 
 
-def chain() -> Workload:
-    """A chain of 10,000 scalar operations."""
-    return of_loss("chain 10000", chain_of(10_000), jnp.float32(0.5))
+def chain(length: int = 10_000) -> Workload:
+    """A chain of scalar operations."""
+    return of_loss(f"chain {length}", chain_of(length), jnp.float32(0.5))
 
 
 def _layers() -> tuple[Any, Any, Any]:

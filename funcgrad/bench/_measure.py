@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-_LONG = 1.5  # seconds of one round of all competitors, from which on three rounds must do
+_FAR = 5.0  # so many times the seconds that were asked for are too many for three rounds
 _SLOW = 0.1  # seconds of one call, from which on the processor's warmth does not matter
 
 
 class Ratio(NamedTuple):
-    """A median of paired ratios and the ends of its 95% interval."""
+    """A median of paired ratios and the ends of its 95% interval, which of one turn is a point."""
 
     median: float
     low: float
@@ -39,7 +39,8 @@ def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
     """The median ratio of times measured in turns; the interval is by order statistics.
 
     With n pairs, the ranks n/2 -+ 1.96 sqrt(n)/2 enclose the median with a probability of 95%
-    (normal approximation to the binomial distribution).
+    (normal approximation to the binomial distribution). Of fewer than 6 pairs the interval is all
+    that was seen: three enclose the median with 75%.
     """
     ratios = sorted(a / b for a, b in zip(numerators, denominators, strict=True))
     count = len(ratios)
@@ -75,10 +76,10 @@ def in_turns(
 def turns_within(
     competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
 ) -> int:
-    """How many turns fit into a time: from 5 to 41, an odd number; 3 of very long ones."""
+    """How many turns fit into a time: from 5 to 41, an odd number; 3 of longer ones, or 1."""
     round_ = sum(max(least, _seconds(call, 1)) for call in competitors.values())
-    if round_ > max(_LONG, seconds):
-        return 3
+    if round_ > seconds:
+        return 3 if round_ < _FAR * seconds else 1
     return 2 * (max(5, min(41, int(seconds / round_))) // 2) + 1
 
 
