@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from funcgrad import models
@@ -72,7 +73,8 @@ def _scanned(params: Any, x: Any) -> Any:
 def deep() -> Workload:
     """A perceptron of 64 layers, written out; each layer is a leaf of its own."""
     weights, biases, x = _layers()
-    leaves = list(zip(list(weights), list(biases), strict=True))
+    whole = zip(np.asarray(weights), np.asarray(biases), strict=True)
+    leaves = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in whole]
 
     def loss(params: Any, x: Any) -> Any:
         for weight, bias in params:

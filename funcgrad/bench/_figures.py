@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from funcgrad.bench._count import equations, operations
-from funcgrad.bench._measure import Ratio, in_turns, ratio, turns_within
+from funcgrad.bench._measure import Ratio, ratio, timed
 from funcgrad.bench._usage import Work, work_of
 from funcgrad.bench._workload import Workload
 
@@ -128,20 +128,14 @@ def _run(workload: Workload, first: _FirstCalls, seconds: float) -> Figure:
     same = skeleton(first.programs["ours"].as_text()) == skeleton(
         first.programs["theirs"].as_text()
     )
-    times = in_turns(calls, turns_within(calls, seconds))
-    return _timed(workload, "run", times, "same optimised program" if same else "")
+    note = "same optimised program" if same else ""
+    return _timed(workload, "run", timed(calls, seconds), note)
 
 
 def _eager(workload: Workload, seconds: float) -> Figure:
-    calls = {
-        "ours": _call(workload.ours, workload),
-        "theirs": _call(workload.theirs, workload),
-        "again": _call(workload.theirs, workload),
-    }
-    for call in calls.values():
-        jax.block_until_ready(call())
-    times = in_turns(calls, turns_within(calls, seconds))
-    return _timed(workload, "eager", times, f"{workload.bound} dominates")
+    theirs = _call(workload.theirs, workload)
+    calls = {"ours": _call(workload.ours, workload), "theirs": theirs, "again": theirs}
+    return _timed(workload, "eager", timed(calls, seconds), f"{workload.bound} dominates")
 
 
 def _call(gradient: Gradient, workload: Workload) -> Callable[[], Any]:
@@ -209,11 +203,16 @@ def _error(workload: Workload, first: _FirstCalls) -> Figure:
     """The error of the compiled gradients, relative to the largest entry, against float64."""
     with jax.enable_x64(True):
         wide = jax.tree.map(_widened, workload.arguments)
-        truth = jax.tree.map(np.asarray, jax.jit(workload.theirs)(*wide))
+        # Not optimised, for that would take longer than all the rest.
+        program = jax.jit(workload.theirs).lower(*wide).compile(_UNOPTIMISED)
+        truth = jax.tree.map(np.asarray, program(*wide))
     errors = [
         _distance(first.programs[name](*workload.arguments), truth) for name in ("ours", "theirs")
     ]
     return exact(workload, "error", "relative", *errors)
+
+
+_UNOPTIMISED = {"xla_backend_optimization_level": 0}
 
 
 def _widened(leaf: Any) -> Any:

@@ -33,7 +33,7 @@ class _Block(nn.Module):  # type: ignore[misc]  # flax is not followed, so its c
 
 
 def _of(name: str, model: Any, x: Any, labels: Any) -> Workload:
-    variables = model.init(jax.random.key(0), x)
+    variables = jax.jit(model.init)(jax.random.key(0), x)
 
     def loss(variables: Any, x: Any, labels: Any) -> Any:
         logits = model.apply(variables, x)

@@ -50,46 +50,62 @@ def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
     return Ratio(statistics.median(ratios), ratios[low], ratios[max(low, high)])
 
 
-def in_turns(
-    competitors: Mapping[str, Callable[[], Any]], turns: int, least: float = 2e-3
+def timed(
+    competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
 ) -> dict[str, list[float]]:
-    """Seconds per call of each competitor, in turns.
+    """Seconds per call of each competitor, in turns, which take about so many seconds.
 
     Args:
         competitors: name to a function without arguments; what it returns is waited for.
-        turns: how often each is measured.
+        seconds: for all turns together. There are 5 at least; 3 of what is longer, or 1.
         least: a measurement repeats the call until it takes about so many seconds.
 
     Returns:
         For each name, one time per turn.
     """
-    counts = {name: _calls_for(call, least) for name, call in competitors.items()}
+    calls = set(competitors.values())  # a control may be the very call of another competitor
+    once = {call: _once(call) for call in calls}
+    counts = {call: max(1, min(1000, round(least / once[call]))) for call in calls}
+    round_ = sum(max(least, once[call]) for call in competitors.values())
+    return in_turns(competitors, turns_within(round_, seconds), counts)
+
+
+def in_turns(
+    competitors: Mapping[str, Callable[[], Any]],
+    turns: int,
+    counts: Mapping[Callable[[], Any], int],
+) -> dict[str, list[float]]:
+    """One time per turn of each competitor, whose call is repeated so often."""
     times: dict[str, list[float]] = {name: [] for name in competitors}
     names = list(competitors)
     for turn in range(turns):
         # Rotate the order, so that no competitor always runs in the wake of the same other one.
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(_seconds(competitors[name], counts[name]))
+            call = competitors[name]
+            times[name].append(_seconds(call, counts[call]))
     return times
 
 
-def turns_within(
-    competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
-) -> int:
-    """How many turns fit into a time: from 5 to 41, an odd number; 3 of longer ones, or 1."""
-    round_ = sum(max(least, _seconds(call, 1)) for call in competitors.values())
+def turns_within(round_: float, seconds: float) -> int:
+    """How many rounds fit into a time: from 5 to 41, an odd number; 3 of longer ones, or 1.
+
+    >>> [turns_within(round_, seconds=2.0) for round_ in (0.01, 0.2, 1.0, 3.0, 30.0)]
+    [41, 11, 5, 3, 1]
+    """
     if round_ > seconds:
         return 3 if round_ < _FAR * seconds else 1
     return 2 * (max(5, min(41, int(seconds / round_))) // 2) + 1
 
 
-def _calls_for(call: Callable[[], Any], least: float) -> int:
-    if _seconds(call, 1) > _SLOW:
-        return 1
+def _once(call: Callable[[], Any]) -> float:
+    """About the seconds of a call that is warm; one that seems slow may have been held up."""
+    first = _seconds(call, 1)
+    second = _seconds(call, 1)
+    if min(first, second) > _SLOW:
+        return min(first, second)
     for _ in range(3):
         jax.block_until_ready(call())
-    once = _seconds(call, 1)
-    return max(1, min(1000, round(least / max(once, 1e-7))))
+    return max(1e-7, min(second, _seconds(call, 1)))
 
 
 def _seconds(call: Callable[[], Any], count: int) -> float:

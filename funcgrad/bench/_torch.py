@@ -11,7 +11,7 @@ import torch
 from funcgrad.bench import _training as run
 from funcgrad.bench._basic import widenet
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import in_turns, ratio, turns_within
+from funcgrad.bench._measure import ratio, timed
 
 
 def figures(seconds: float) -> Iterator[Figure]:
@@ -50,8 +50,9 @@ def _gradient(seconds: float) -> Figure:
         "ours": lambda: workload.ours(*workload.arguments),
         "theirs": lambda: torch.autograd.grad(loss(leaves), leaves),
     }
-    times = in_turns(calls, turns_within(calls, seconds))
+    times = timed(calls, seconds)
     return Figure(
         workload.name, "eager, peer", SECONDS, statistics.median(times["ours"]),
         statistics.median(times["theirs"]), "PyTorch", ratio(times["ours"], times["theirs"]),
+        turns=len(times["ours"]),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from funcgrad._descent import minimize
 from funcgrad._steps import optimizer_step
 from funcgrad.bench._count import operations
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import in_turns, ratio, turns_within
+from funcgrad.bench._measure import ratio, timed
 from funcgrad.bench._usage import Work, work_of
 
 STEPS, RATE, MOMENTUM = 1848, 0.003, 0.9
@@ -29,9 +29,7 @@ def training(seconds: float) -> Iterator[Figure]:
     """Compiled, beside Optax with a jitted step in a Python loop; and first calls included."""
     ours, theirs = _ours(), _optax_loop()
     calls = {"ours": ours, "theirs": theirs, "again": theirs, "streamed": _streamed()}
-    for call in calls.values():
-        call()
-    times = in_turns(calls, turns_within(calls, seconds))
+    times = timed(calls, seconds)
     middle = {name: statistics.median(of) for name, of in times.items()}
     control = ratio(times["again"], times["theirs"])
     yield Figure(
@@ -119,7 +117,7 @@ def beside_eager(name: str, loop: Callable[[], float], repeats: int = 3) -> Figu
         theirs.append(time.perf_counter() - begin)
     return Figure(
         _NAME, "training, first call", SECONDS, statistics.median(ours),
-        statistics.median(theirs), name, ratio(ours, theirs),
+        statistics.median(theirs), name, ratio(ours, theirs), turns=repeats,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from funcgrad.bench._roofline import roofline
 from funcgrad.bench._workload import Workload
 from funcgrad.bench.options import EXTRAS, WORKLOADS
 
-_SECONDS, _QUICK = 2.0, 0.3  # for each timed figure
+_SECONDS, _QUICK = 2.0, 0.2  # for each timed figure
 
 
 def run(options: argparse.Namespace) -> int:
