@@ -15,7 +15,7 @@ import numpy as np
 from funcgrad.bench._count import equations, operations
 from funcgrad.bench._measure import Ratio, ratio, timed
 from funcgrad.bench._usage import Work, work_of
-from funcgrad.bench._workload import Workload
+from funcgrad.bench._workload import UNOPTIMISED, Workload
 
 Gradient = Callable[..., Any]
 SECONDS = "s"
@@ -204,15 +204,12 @@ def _error(workload: Workload, first: _FirstCalls) -> Figure:
     with jax.enable_x64(True):
         wide = jax.tree.map(_widened, workload.arguments)
         # Not optimised, for that would take longer than all the rest.
-        program = jax.jit(workload.theirs).lower(*wide).compile(_UNOPTIMISED)
+        program = jax.jit(workload.theirs).lower(*wide).compile(UNOPTIMISED)
         truth = jax.tree.map(np.asarray, program(*wide))
     errors = [
         _distance(first.programs[name](*workload.arguments), truth) for name in ("ours", "theirs")
     ]
     return exact(workload, "error", "relative", *errors)
-
-
-_UNOPTIMISED = {"xla_backend_optimization_level": 0}
 
 
 def _widened(leaf: Any) -> Any:

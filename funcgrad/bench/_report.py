@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._roofline import Roofline
+from funcgrad.bench._roofline import Roofline, device
 from funcgrad.bench._targets import Summary, summaries
 from funcgrad.bench._usage import use
 
@@ -36,9 +36,9 @@ class Report(NamedTuple):
 
 def machine(peaks: Roofline) -> dict[str, Any]:
     """What the figures were measured on."""
-    device = jax.devices()[0]
+    where = device()
     return {
-        "device": f"{device.platform} {device.device_kind}",
+        "device": f"{where.platform} {where.device_kind}",
         "jax": jax.__version__,
         "python": platform.python_version(),
         "peak operations per second": peaks.operations,

@@ -27,9 +27,15 @@ class Roofline(NamedTuple):
     traffic: float
 
 
+def device() -> Any:
+    """The device that new arrays come to, `--device` heeded."""
+    (found,) = jnp.zeros(()).devices()
+    return found
+
+
 def roofline() -> Roofline:
     """Measure the default device."""
-    platform = jax.devices()[0].platform
+    platform = device().platform
     side, entries = _SIDE.get(platform, 8192), _COPIED.get(platform, 2**28)
     square = jnp.ones((side, side))
     product = _seconds(jax.jit(lambda a, _: a @ a), square)

@@ -16,7 +16,7 @@ from funcgrad.bench._measure import ratio, timed
 
 def figures(seconds: float) -> Iterator[Figure]:
     """The course's run as an eager loop, and one gradient of WideNet, eagerly."""
-    yield run.beside_eager("PyTorch", _loop)
+    yield run.beside_eager("PyTorch", _loop, repeats=3 if seconds >= 1 else 1)
     yield _gradient(seconds)
 
 

@@ -107,7 +107,7 @@ def first_run() -> float:
     return time.perf_counter() - begin
 
 
-def beside_eager(name: str, loop: Callable[[], float], repeats: int = 3) -> Figure:
+def beside_eager(name: str, loop: Callable[[], float], repeats: int) -> Figure:
     """Our run, compiling included, beside an eager loop of another framework."""
     ours, theirs = [], []
     for _ in range(repeats):

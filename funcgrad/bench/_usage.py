@@ -3,7 +3,9 @@
 The roofline says that a program of so many operations and bytes takes at least the longer of the
 two times that the device needs for them at its measured peaks. Operations are counted in the
 jaxpr, bytes by XLA in the optimised program: what every fused kernel reads and writes. XLA counts
-the body of a loop once, so that the bytes of a program with loops are a lower bound.
+the body of a loop once, so that the bytes of a program with loops are a lower bound. A share above
+one says that the arrays stayed in a cache, or that XLA counts what is not touched: of a scatter,
+which writes in place, the whole operand.
 """
 
 from __future__ import annotations

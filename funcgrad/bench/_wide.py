@@ -18,6 +18,7 @@ from funcgrad._transform import value_and_grad
 from funcgrad.bench._count import operations
 from funcgrad.bench._figures import SECONDS, Figure
 from funcgrad.bench._measure import ratio
+from funcgrad.bench._roofline import device
 from funcgrad.bench._usage import Work, work_of
 
 _RATE, _MOMENTUM = 1e-7, 0.9
@@ -45,7 +46,7 @@ _CPU = _ELSEWHERE._replace(steps=1, parts=256)
 
 def wide(seconds: float) -> Iterator[Figure]:
     """A step of ours, of a program of many, beside the same program around `jax.grad`."""
-    problem = _CPU if jax.devices()[0].platform == "cpu" else _ELSEWHERE
+    problem = _CPU if device().platform == "cpu" else _ELSEWHERE
     return measured(problem, turns=3 if seconds >= 1 else 1)
 
 

@@ -35,6 +35,13 @@ def run(options: argparse.Namespace) -> int:
     picture = _picture(options.picture)
     with _on(options.device):
         report = _measure(dict.fromkeys(options.only or WORKLOADS + EXTRAS), options.quick)
+        _print(report, options)
+    if picture is not None:
+        picture(report.figures, options.picture)
+    return 0
+
+
+def _print(report: reports.Report, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(reports.as_json(report), indent=1))
     elif options.markdown:
@@ -43,9 +50,6 @@ def run(options: argparse.Namespace) -> int:
         console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
         console.print(reports.table(report), reports.use_table(report))
         console.print(reports.summary_table(report))
-    if picture is not None:
-        picture(report.figures, options.picture)
-    return 0
 
 
 def _picture(path: Path | None) -> Callable[..., None] | None:
