@@ -101,10 +101,10 @@ class _FirstCalls:
 
 
 def _turns(spent: float, done: int, seconds: float) -> int:
-    """How many turns there are to be, after so many: from 3 or 5 to 41, or one of long ones."""
-    if done and spent / done > 2 * seconds:
+    """How many turns there are to be, after so many: from 3 or 5 to 41, or fewer of long ones."""
+    least, most = (5, 10.0) if seconds >= 1 else (3, 0.6)
+    if done and spent > most:
         return done
-    least = 5 if seconds >= 1 else 3
     return 41 if spent < seconds else least
 
 

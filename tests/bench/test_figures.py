@@ -35,10 +35,12 @@ def test_figures_of_a_loss() -> None:
     assert found["memory"].turns == 0
 
 
-def test_what_takes_long_is_compiled_once_for_each_competitor() -> None:
+def test_what_takes_long_is_compiled_less_often() -> None:
     assert _turns(spent=0.0, done=0, seconds=0.2) > 0
     assert _turns(spent=30.0, done=1, seconds=2.0) == 1
     assert _turns(spent=30.0, done=1, seconds=0.2) == 1
+    assert _turns(spent=7.0, done=2, seconds=2.0) == 5
+    assert _turns(spent=0.7, done=2, seconds=0.2) == 2
     assert _turns(spent=0.3, done=1, seconds=0.2) == 3
     assert _turns(spent=0.3, done=3, seconds=0.2) == 3
     assert _turns(spent=0.3, done=3, seconds=2.0) == 41
