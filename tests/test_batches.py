@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import funcgrad
-from funcgrad import minimize
+from funcgrad import _batches, minimize
 from funcgrad._batches import _Rows
 from tests.comparing import assert_close
 
@@ -116,6 +116,24 @@ def test_the_iterator_runs_in_the_calling_thread_and_its_context() -> None:
         minimize(fit, START, RULE, batches=here())
     assert seen == [(threading.current_thread(), "float32")] * 3
     assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(
+    ("ahead", "order"), [(0, "0w1w2w3w"), (1, "01w2w3w"), (2, "012w3w"), (9, "0123")]
+)
+def test_so_many_batches_are_drawn_before_a_step_is_waited_for(
+    ahead: int, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def batches() -> Iterator[Any]:
+        for number in range(4):
+            seen.append(str(number))
+            yield batch(number)
+
+    monkeypatch.setattr(_batches, "_wait", lambda _: seen.append("w"))
+    minimize(fit, START, RULE, batches=batches(), prefetch=ahead)
+    assert "".join(seen) == order
 
 
 def slow(params: Any, x: Any) -> Any:
