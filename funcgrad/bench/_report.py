@@ -156,7 +156,8 @@ def use_table(report: Report) -> Table:
         title="what the device does in our programs",
         caption=f"roofline, measured: {_peaks(report.peaks)};\n"
         ">: at least, for XLA counts the bytes of a loop's body once; overhead: less than a\n"
-        "tenth of the roofline, so neither operations nor bytes take the time",
+        "tenth of the roofline, so neither operations nor bytes take the time; above 100%: the\n"
+        "arrays stay in a cache, or XLA counts a scatter as a pass over its whole operand",
     )
     for name in _USE:
         left = name in {"workload", "bound by"}
