@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from ._transform import value_and_grad
 from ._trees import PyTree, is_float_leaf, leaf_paths, merge, partition, same_structure
 
 Loss = Callable[..., Any]
+History = Literal["all"] | int | None
 
 # --- the optimiser of our own ---------------------------------------------------------------------
 
@@ -251,3 +252,21 @@ def check_count(name: str, value: Any, least: int = 0) -> None:
         raise GradientValueError(
             f"{name} must be a whole number of at least {least}, but is {value!r}"
         )
+
+
+def recorded_every(history: Any) -> int:
+    """Of how many steps one is recorded, 0 for none; raise `GradientValueError` if that is unclear.
+
+    >>> [recorded_every(history) for history in ("all", 10, None)]
+    [1, 10, 0]
+    """
+    if history is None or (isinstance(history, str) and history == "all"):
+        return 0 if history is None else 1
+    try:
+        check_count("history", history)
+    except GradientValueError as error:
+        raise GradientValueError(
+            f'history must be "all", None, or a whole number k of at least 0 for every k-th step, '
+            f"but is {history!r:.60}"
+        ) from error
+    return operator.index(history)

@@ -1,12 +1,13 @@
 """Whole runs by `descend`: history, path, donation, compilation, and gradients through a run."""
 
+import re
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
@@ -71,6 +72,56 @@ def test_no_step_at_all() -> None:
     assert_close(run.params, START)
     assert run.path is not None
     assert run.path["b"].shape == (0,)
+
+
+@given(steps=st.integers(0, 9), every=st.integers(0, 11))
+@settings(max_examples=40)  # each compiles a program of its own
+def test_a_thinned_history_is_the_full_one_sliced(steps: int, every: int) -> None:
+    whole = descend(fit, START, 0.1, steps, X, Y, keep_path=True)
+    thin = descend(fit, START, 0.1, steps, X, Y, keep_path=True, history=every)
+    kept = slice(None, None, every) if every else slice(0)
+    np.testing.assert_allclose(thin.losses, whole.losses[kept], rtol=1e-5)
+    assert thin.losses.dtype == whole.losses.dtype
+    assert whole.path is not None
+    sliced = jax.tree.map(lambda leaf: leaf[kept], whole.path)
+    assert_close(thin.path, sliced, zero=not len(thin.losses), factor=4)
+    assert_close(thin.params, whole.params, factor=4)
+
+
+def test_what_is_not_recorded_takes_no_memory() -> None:
+    def held(history: Any) -> tuple[int, int]:
+        def run(w: Any) -> Any:
+            return descend(bowl, w, 0.1, 100_000, keep_path=True, history=history)
+
+        sizes: Any = jax.jit(run).lower(jnp.float32(0.0)).compile().memory_analysis()
+        return sizes.output_size_in_bytes, sizes.temp_size_in_bytes
+
+    (kept, spare), (all_kept, _) = held(1000), held("all")
+    assert all_kept >= 2 * 4 * 100_000
+    assert kept < 2 * 4 * 100 + 200
+    assert spare < 4 * 4 * 100 + 2000
+    assert sum(held(None)) < 2000
+
+
+def test_a_thinned_run_is_traced_once() -> None:
+    counted = Counted(fit)
+    for history in (2, 3, None):  # blocks, a block and a rest, and nothing recorded
+        before = counted.calls
+        descend(counted, START, 0.1, 4, X, Y, history=history)
+        assert counted.calls == before + 1
+
+
+def test_a_gradient_through_a_thinned_run() -> None:
+    def late(rate: Any) -> Any:
+        return descend(fit, START, rate, 7, X, Y, history=3).losses[-1]  # before step 6
+
+    def same(rate: Any) -> Any:
+        return descend(fit, START, rate, 7, X, Y).losses[-1]
+
+    rate = jnp.float32(0.1)
+    assert float(jax.grad(same)(rate)) != 0
+    for engine in (jax.grad, funcgrad.grad):
+        assert float(engine(late)(rate)) == pytest.approx(float(jax.grad(same)(rate)), rel=1e-4)
 
 
 def test_numbers_and_integers_among_the_parameters() -> None:
@@ -151,6 +202,13 @@ def test_the_picture_of_the_course() -> None:
 def test_the_hypergradient_by_our_engine() -> None:
     rate = jnp.float32(0.1)
     assert_same(funcgrad.grad(final)(rate), jax.grad(final)(rate), factor=4)
+
+
+@pytest.mark.parametrize("history", ["some", -1, 2.5, True, [1], "10"])
+def test_a_wrong_history_is_named(history: Any) -> None:
+    message = r'history must be "all", None, or a whole number k of .*, but is '
+    with pytest.raises(GradientValueError, match=message + re.escape(repr(history))):
+        descend(bowl, 0.0, 0.1, 3, history=history)
 
 
 @pytest.mark.parametrize(

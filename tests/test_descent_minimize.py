@@ -106,6 +106,22 @@ def test_the_path(batched: bool) -> None:
 
 
 @pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("history", [None, 3, 10])
+def test_a_thinned_history(batched: bool, history: Any) -> None:
+    source: Any = {"batches": [(X, Y)] * 8} if batched else {"steps": 8}
+    data = () if batched else (X, Y)
+    whole = minimize(fit, START, MOMENTUM, *data, keep_path=True, **source)
+    thin = minimize(fit, START, MOMENTUM, *data, keep_path=True, history=history, **source)
+    kept = slice(None, None, history) if history else slice(0)
+    np.testing.assert_allclose(thin.losses, whole.losses[kept], rtol=1e-5)
+    assert whole.path is not None
+    assert_close(
+        thin.path, jax.tree.map(lambda leaf: leaf[kept], whole.path), zero=not history, factor=4
+    )
+    assert_close((thin.params, thin.state), (whole.params, whole.state), factor=4)
+
+
+@pytest.mark.parametrize("batched", [False, True])
 def test_a_run_is_resumed(batched: bool) -> None:
     def run(params: Any, state: Any, steps: int) -> Any:
         if batched:
@@ -207,6 +223,14 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]
     "no micro-batch": (
         (X, Y), {"steps": 2, "micro_batches": 0}, GradientValueError,
         "micro_batches must be a whole number of at least 1, but is 0",
+    ),
+    "a negative prefetch": (
+        (), {"batches": BATCHES, "prefetch": -1}, GradientValueError,
+        "prefetch must be a whole number of at least 0, but is -1",
+    ),
+    "a history of words": (
+        (X, Y), {"steps": 2, "history": "last"}, GradientValueError,
+        """history must be "all", None, or a whole number k of .*, but is 'last'""",
     ),
     "a batch that cannot be split": (
         (X, Y), {"steps": 2, "micro_batches": 3}, GradientValueError,

@@ -11,7 +11,7 @@ import autograd.numpy as np
 
 from funcgrad.bench._basic import simple_graph, widenet
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import in_turns, ratio, turns_within
+from funcgrad.bench._measure import ratio, timed
 from funcgrad.bench._workload import Workload
 
 
@@ -39,12 +39,11 @@ def _beside(workload: Workload, loss: Callable[..., Any], seconds: float) -> Fig
         "ours": lambda: workload.ours(*workload.arguments),
         "theirs": lambda: theirs(plain, *others),
     }
-    for call in calls.values():
-        call()
-    times = in_turns(calls, turns_within(calls, seconds))
+    times = timed(calls, seconds)
     return Figure(
         workload.name, "eager, small", SECONDS, statistics.median(times["ours"]),
         statistics.median(times["theirs"]), "autograd", ratio(times["ours"], times["theirs"]),
+        turns=len(times["ours"]),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from funcgrad import models
@@ -50,9 +51,9 @@ def chain_of(length: int) -> Any:
     return chain
 
 
-def chain() -> Workload:
-    """A chain of 10,000 scalar operations."""
-    return of_loss("chain 10000", chain_of(10_000), jnp.float32(0.5))
+def chain(length: int = 10_000) -> Workload:
+    """A chain of scalar operations."""
+    return of_loss(f"chain {length}", chain_of(length), jnp.float32(0.5))
 
 
 def _layers() -> tuple[Any, Any, Any]:
@@ -72,7 +73,8 @@ def _scanned(params: Any, x: Any) -> Any:
 def deep() -> Workload:
     """A perceptron of 64 layers, written out; each layer is a leaf of its own."""
     weights, biases, x = _layers()
-    leaves = list(zip(list(weights), list(biases), strict=True))
+    whole = zip(np.asarray(weights), np.asarray(biases), strict=True)
+    leaves = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in whole]
 
     def loss(params: Any, x: Any) -> Any:
         for weight, bias in params:

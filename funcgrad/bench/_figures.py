@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 import time
@@ -12,8 +13,9 @@ import jax
 import numpy as np
 
 from funcgrad.bench._count import equations, operations
-from funcgrad.bench._measure import Ratio, in_turns, ratio, turns_within
-from funcgrad.bench._workload import Workload
+from funcgrad.bench._measure import Ratio, ratio, timed
+from funcgrad.bench._usage import Work, work_of
+from funcgrad.bench._workload import UNOPTIMISED, Workload
 
 Gradient = Callable[..., Any]
 SECONDS = "s"
@@ -30,6 +32,8 @@ class Figure(NamedTuple):
         ratio: ours over theirs with its interval, which has no width for exact numbers.
         control: the competitor against itself; None for exact numbers.
         note: what else is known.
+        turns: how often a time was measured; 0 for exact numbers.
+        work: what the program has to do whose time this is.
     """
 
     workload: str
@@ -41,16 +45,21 @@ class Figure(NamedTuple):
     ratio: Ratio
     control: Ratio | None = None
     note: str = ""
+    turns: int = 0
+    work: Work | None = None
 
 
 def figures(workload: Workload, seconds: float) -> Iterator[Figure]:
     """Measure one workload, each timed figure for about so many seconds."""
     first = _FirstCalls(workload, seconds)
+    counts = _Counts(workload)
     yield from first.figures()
-    yield _run(workload, first, seconds)
+    yield _run(workload, first, seconds)._replace(
+        work=work_of(first.programs["ours"], counts.operations["ours"])
+    )
     yield _eager(workload, seconds)
     yield from _sizes(workload, first)
-    yield from _counted(workload)
+    yield from counts.figures()
     if workload.wide:
         yield _error(workload, first)
 
@@ -66,15 +75,10 @@ class _FirstCalls:
         self.times: dict[tuple[str, str], list[float]] = {}
         self.programs: dict[str, Any] = {}
         gradients = {"ours": workload.ours, "theirs": workload.theirs, "again": workload.theirs}
-        begin = time.monotonic()
-        for name, gradient in gradients.items():  # what JAX keeps of inner functions is warm then
-            self._first_call(name, gradient)
-        if time.monotonic() - begin > max(_LONG, 5 * seconds):
-            return  # beside so long a compilation, warming is nothing
-        self.times.clear()
-        end, turn = time.monotonic() + seconds, 0
-        names, least = list(gradients), 5 if seconds >= 1 else 3
-        while turn < least or (time.monotonic() < end and turn < 41):
+        for gradient in (workload.ours, workload.theirs):  # warms what JAX keeps of inner functions
+            fresh(gradient).trace(*workload.arguments)
+        begin, turn, names = time.monotonic(), 0, list(gradients)
+        while turn < _turns(time.monotonic() - begin, turn, seconds):
             for name in names[turn % 3 :] + names[: turn % 3]:
                 self._first_call(name, gradients[name])
             turn += 1
@@ -96,7 +100,14 @@ class _FirstCalls:
             yield _timed(self.workload, part, times)
 
 
-_LONG = 5.0  # seconds of three first calls, after which they are not repeated
+def _turns(spent: float, done: int, seconds: float) -> int:
+    """How many turns there are to be, after so many: from 3 or 5 to 41, or fewer of long ones."""
+    least, most = (5, 10.0) if seconds >= 1 else (3, 0.6)
+    if done and spent > most:
+        return done
+    return 41 if spent < seconds else least
+
+
 _PARTS = ("trace", "lower", "compile")
 
 
@@ -117,20 +128,14 @@ def _run(workload: Workload, first: _FirstCalls, seconds: float) -> Figure:
     same = skeleton(first.programs["ours"].as_text()) == skeleton(
         first.programs["theirs"].as_text()
     )
-    times = in_turns(calls, turns_within(calls, seconds))
-    return _timed(workload, "run", times, "same optimised program" if same else "")
+    note = "same optimised program" if same else ""
+    return _timed(workload, "run", timed(calls, seconds), note)
 
 
 def _eager(workload: Workload, seconds: float) -> Figure:
-    calls = {
-        "ours": _call(workload.ours, workload),
-        "theirs": _call(workload.theirs, workload),
-        "again": _call(workload.theirs, workload),
-    }
-    for call in calls.values():
-        jax.block_until_ready(call())
-    times = in_turns(calls, turns_within(calls, seconds))
-    return _timed(workload, "eager", times, f"{workload.bound} dominates")
+    theirs = _call(workload.theirs, workload)
+    calls = {"ours": _call(workload.ours, workload), "theirs": theirs, "again": theirs}
+    return _timed(workload, "eager", timed(calls, seconds), f"{workload.bound} dominates")
 
 
 def _call(gradient: Gradient, workload: Workload) -> Callable[[], Any]:
@@ -141,7 +146,7 @@ def _timed(workload: Workload, name: str, times: dict[str, list[float]], note: s
     ours, theirs = times["ours"], times["theirs"]
     return Figure(
         workload.name, name, SECONDS, statistics.median(ours), statistics.median(theirs),
-        workload.against, ratio(ours, theirs), ratio(times["again"], theirs), note,
+        workload.against, ratio(ours, theirs), ratio(times["again"], theirs), note, len(ours),
     )  # fmt: skip
 
 
@@ -168,24 +173,39 @@ def _sizes(workload: Workload, first: _FirstCalls) -> Iterator[Figure]:
     yield sized("traffic", "bytes", lambda p: p.cost_analysis().get("bytes accessed", 0.0))
 
 
-def _counted(workload: Workload) -> Iterator[Figure]:
+class _Counts:
     """The sizes of the jaxprs; and the gradient's operations over the function's own."""
-    ours = jax.make_jaxpr(workload.ours)(*workload.arguments)
-    theirs = jax.make_jaxpr(workload.theirs)(*workload.arguments)
-    yield exact(workload, "jaxpr", "equations", equations(ours), equations(theirs))
-    if workload.trips:  # the reversed loop's trips are not written in its program
-        return
-    own = operations(jax.make_jaxpr(workload.function)(*workload.arguments))
-    yield exact(workload, "operations", "operations", operations(ours), own)._replace(
-        against="the function", note=f"jax.grad: {operations(theirs) / own:.2f}"
-    )
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        of = {"ours": workload.ours, "theirs": workload.theirs, "own": workload.function}
+        jaxprs = {name: jax.make_jaxpr(made)(*workload.arguments) for name, made in of.items()}
+        self.equations = {name: equations(jaxpr) for name, jaxpr in jaxprs.items()}
+        # The trips of a reversed `while` loop are not written in its program.
+        known = {} if workload.trips else jaxprs
+        self.operations = dict.fromkeys(of, math.nan) | {
+            name: operations(jaxpr) for name, jaxpr in known.items()
+        }
+
+    def figures(self) -> Iterator[Figure]:
+        workload, counts = self.workload, self.operations
+        yield exact(
+            workload, "jaxpr", "equations", self.equations["ours"], self.equations["theirs"]
+        )
+        if not workload.trips:
+            own = counts["own"]
+            yield exact(workload, "operations", "operations", counts["ours"], own)._replace(
+                against="the function", note=f"jax.grad: {counts['theirs'] / own:.2f}"
+            )
 
 
 def _error(workload: Workload, first: _FirstCalls) -> Figure:
     """The error of the compiled gradients, relative to the largest entry, against float64."""
     with jax.enable_x64(True):
         wide = jax.tree.map(_widened, workload.arguments)
-        truth = jax.tree.map(np.asarray, jax.jit(workload.theirs)(*wide))
+        # Not optimised, for that would take longer than all the rest.
+        program = jax.jit(workload.theirs).lower(*wide).compile(UNOPTIMISED)
+        truth = jax.tree.map(np.asarray, program(*wide))
     errors = [
         _distance(first.programs[name](*workload.arguments), truth) for name in ("ours", "theirs")
     ]

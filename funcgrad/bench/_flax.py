@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from funcgrad.bench._workload import Workload, of_loss
+from funcgrad.bench._workload import UNOPTIMISED, Workload, of_loss
 
 
 class _ConvNet(nn.Module):  # type: ignore[misc]  # flax is not followed, so its classes are Any
@@ -33,7 +33,8 @@ class _Block(nn.Module):  # type: ignore[misc]  # flax is not followed, so its c
 
 
 def _of(name: str, model: Any, x: Any, labels: Any) -> Workload:
-    variables = model.init(jax.random.key(0), x)
+    seed = jax.random.key(0)
+    variables = jax.jit(model.init).lower(seed, x).compile(UNOPTIMISED)(seed, x)
 
     def loss(variables: Any, x: Any, labels: Any) -> Any:
         logits = model.apply(variables, x)

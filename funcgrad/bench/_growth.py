@@ -17,8 +17,9 @@ from funcgrad.bench._measure import Ratio
 _DEPTHS = (100, 1000, 10_000)
 
 
-def growth(turns: int = 3) -> Iterator[Figure]:
+def growth(seconds: float) -> Iterator[Figure]:
     """The exponent of the gradient's tracing time over depth, beside that of the function's."""
+    turns = 3 if seconds >= 1 else 1
     ours = [_fastest(grad(chain_of(depth)), turns) for depth in _DEPTHS]
     own = [_fastest(chain_of(depth), turns) for depth in _DEPTHS]
     exponents = exponent(_DEPTHS, ours), exponent(_DEPTHS, own)

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-_LONG = 1.5  # seconds of one round of all competitors, from which on three rounds must do
+_FAR = 5.0  # so many times the seconds that were asked for are too many for three rounds
 _SLOW = 0.1  # seconds of one call, from which on the processor's warmth does not matter
 
 
 class Ratio(NamedTuple):
-    """A median of paired ratios and the ends of its 95% interval."""
+    """A median of paired ratios and the ends of its 95% interval, which of one turn is a point."""
 
     median: float
     low: float
@@ -39,7 +39,8 @@ def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
     """The median ratio of times measured in turns; the interval is by order statistics.
 
     With n pairs, the ranks n/2 -+ 1.96 sqrt(n)/2 enclose the median with a probability of 95%
-    (normal approximation to the binomial distribution).
+    (normal approximation to the binomial distribution). Of fewer than 6 pairs the interval is all
+    that was seen: three enclose the median with 75%.
     """
     ratios = sorted(a / b for a, b in zip(numerators, denominators, strict=True))
     count = len(ratios)
@@ -49,46 +50,65 @@ def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
     return Ratio(statistics.median(ratios), ratios[low], ratios[max(low, high)])
 
 
-def in_turns(
-    competitors: Mapping[str, Callable[[], Any]], turns: int, least: float = 2e-3
+def timed(
+    competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
 ) -> dict[str, list[float]]:
-    """Seconds per call of each competitor, in turns.
+    """Seconds per call of each competitor, in turns, which take about so many seconds.
 
     Args:
         competitors: name to a function without arguments; what it returns is waited for.
-        turns: how often each is measured.
+        seconds: for all turns together. There are 5 at least; 3 of what is longer, or 1.
         least: a measurement repeats the call until it takes about so many seconds.
 
     Returns:
         For each name, one time per turn.
     """
-    counts = {name: _calls_for(call, least) for name, call in competitors.items()}
+    calls = dict.fromkeys(competitors.values())  # a control may be the call of another competitor
+    tries = {call: _tries(call) for call in calls}
+    once = {call: max(1e-7, min(tried)) for call, tried in tries.items()}
+    turns = turns_within(sum(max(least, once[call]) for call in competitors.values()), seconds)
+    if turns == 1:  # then the last try is as good as a turn
+        return {
+            name: [tries[call].pop() if len(tries[call]) > 1 else _seconds(call, 1)]
+            for name, call in competitors.items()
+        }
+    counts = {call: max(1, min(1000, round(least / once[call]))) for call in tries}
+    return in_turns(competitors, turns, counts)
+
+
+def in_turns(
+    competitors: Mapping[str, Callable[[], Any]],
+    turns: int,
+    counts: Mapping[Callable[[], Any], int],
+) -> dict[str, list[float]]:
+    """One time per turn of each competitor, whose call is repeated so often."""
     times: dict[str, list[float]] = {name: [] for name in competitors}
     names = list(competitors)
     for turn in range(turns):
         # Rotate the order, so that no competitor always runs in the wake of the same other one.
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(_seconds(competitors[name], counts[name]))
+            call = competitors[name]
+            times[name].append(_seconds(call, counts[call]))
     return times
 
 
-def turns_within(
-    competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
-) -> int:
-    """How many turns fit into a time: from 5 to 41, an odd number; 3 of very long ones."""
-    round_ = sum(max(least, _seconds(call, 1)) for call in competitors.values())
-    if round_ > max(_LONG, seconds):
-        return 3
+def turns_within(round_: float, seconds: float) -> int:
+    """How many rounds fit into a time: from 5 to 41, an odd number; 3 of longer ones, or 1.
+
+    >>> [turns_within(round_, seconds=2.0) for round_ in (0.01, 0.2, 1.0, 3.0, 30.0)]
+    [41, 11, 5, 3, 1]
+    """
+    if round_ > seconds:
+        return 3 if round_ < _FAR * seconds else 1
     return 2 * (max(5, min(41, int(seconds / round_))) // 2) + 1
 
 
-def _calls_for(call: Callable[[], Any], least: float) -> int:
-    if _seconds(call, 1) > _SLOW:
-        return 1
-    for _ in range(3):
-        jax.block_until_ready(call())
-    once = _seconds(call, 1)
-    return max(1, min(1000, round(least / max(once, 1e-7))))
+def _tries(call: Callable[[], Any]) -> list[float]:
+    """Seconds of calls, of which the first may compile, and one may be held up."""
+    tried = [_seconds(call, 1), _seconds(call, 1)]
+    if min(tried) < _SLOW:  # the processor has to warm up
+        tried += [_seconds(call, 1) for _ in range(4)]
+    return tried
 
 
 def _seconds(call: Callable[[], Any], count: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,10 +12,11 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._roofline import Roofline
+from funcgrad.bench._roofline import Roofline, device
 from funcgrad.bench._targets import Summary, summaries
+from funcgrad.bench._usage import use
 
-_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
@@ -35,9 +36,9 @@ class Report(NamedTuple):
 
 def machine(peaks: Roofline) -> dict[str, Any]:
     """What the figures were measured on."""
-    device = jax.devices()[0]
+    where = device()
     return {
-        "device": f"{device.platform} {device.device_kind}",
+        "device": f"{where.platform} {where.device_kind}",
         "jax": jax.__version__,
         "python": platform.python_version(),
         "peak operations per second": peaks.operations,
@@ -65,19 +66,19 @@ def _plain(value: Any) -> Any:
 
 
 def _use(figure: Figure, report: Report) -> dict[str, Any]:
-    """How much of the device's peaks a compiled gradient uses."""
-    if figure.name != "run":
+    """What the device does, where it is known what a program has to do."""
+    if figure.work is None:
         return {}
-    of = {f.name: f for f in report.figures if f.workload == figure.workload}
-    used: dict[str, Any] = {}
-    if "operations" in of:
-        rate = of["operations"].ours / figure.ours
-        used["share of peak operations"] = _plain(rate / report.peaks.operations)
-    if "traffic" in of:
-        used["share of peak traffic"] = _plain(
-            of["traffic"].ours / figure.ours / report.peaks.traffic
-        )
-    return used
+    found = use(figure.ours, figure.work, report.peaks)
+    return {
+        "use": {
+            "operations per second": _plain(found.operations),
+            "bytes per second": _plain(found.traffic),
+            "share of the roofline": _plain(found.share),
+            "bound by": found.bound,
+            "bytes and share are lower bounds": found.at_least,
+        }
+    }
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ def _three(value: float) -> str:
 def _cells(figure: Figure) -> tuple[str, ...]:
     narrow = figure.ratio.low == figure.ratio.high
     share = f"{figure.ratio.median:.2f}" if narrow else str(figure.ratio)
+    share += " (1 turn)" if figure.turns == 1 else ""
     return (
         figure.workload,
         figure.name + (" *" if figure.note == "same optimised program" else ""),
@@ -129,7 +131,8 @@ def table(report: Report) -> Table:
         padding=(0, 1, 0, 0),
         title=f"cost of gradients, {where['device']}, jax {where['jax']}",
         caption="ratio: ours / theirs, median of turns with its 95% interval; theirs is\n"
-        "jax.grad unless said; *: both are the same optimised program",
+        "jax.grad unless said; *: both are the same optimised program. Under six turns the\n"
+        "interval is all that was seen",
     )
     for name in _COLUMNS:
         left = name in {"workload", "figure", "against"}
@@ -140,6 +143,49 @@ def table(report: Report) -> Table:
         drawn.add_row(cells[0] if cells[0] != before else "", *cells[1:])
         before = cells[0]
     return drawn
+
+
+_USE = ("workload", "time", "operations/s", "bytes/s", "of the roofline", "bound by")
+
+
+def use_table(report: Report) -> Table:
+    """One row for each program whose work is known: rates, and the share of the roofline."""
+    drawn = Table(
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+        title="what the device does in our programs",
+        caption=f"roofline, measured: {_peaks(report.peaks)};\n"
+        ">: at least, for XLA counts the bytes of a loop's body once; overhead: less than a\n"
+        "tenth of the roofline, so neither operations nor bytes take the time; above 100%: the\n"
+        "arrays stay in a cache, or XLA counts a scatter as a pass over its whole operand",
+    )
+    for name in _USE:
+        left = name in {"workload", "bound by"}
+        drawn.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for row in _use_rows(report):
+        drawn.add_row(*row)
+    return drawn
+
+
+def _peaks(peaks: Roofline) -> str:
+    operations, traffic = (amount(peak, "a second") for peak in peaks)
+    return f"{operations} operations/s (matrix product), {traffic} bytes/s (copy)"
+
+
+def _use_rows(report: Report) -> Iterator[tuple[str, ...]]:
+    for figure in report.figures:
+        if figure.work is None:
+            continue
+        found = use(figure.ours, figure.work, report.peaks)
+        least = ">" if found.at_least else ""
+        yield (
+            figure.workload if figure.name == "run" else f"{figure.workload}, {figure.name}",
+            amount(figure.ours, SECONDS),
+            amount(found.operations, "a second"),
+            least + amount(found.traffic, "a second"),
+            f"{least}{100 * found.share:.1f}%",
+            found.bound,
+        )
 
 
 def summary_table(report: Report) -> Table:
@@ -164,12 +210,19 @@ def _summary_cells(summary: Summary) -> tuple[str, ...]:
 
 
 def markdown(report: Report) -> str:
-    """Both tables in Markdown."""
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_cells, report.figures)]
+    """The tables in Markdown."""
     heads = ("figure", "mean", "target", "worst", "target", "of", "met")
     found = map(_summary_cells, summaries(report.figures))
-    return _lines(rows) + "\n\n" + _lines([heads, ("---",) * len(heads), *found])
+    return "\n\n".join(
+        [
+            _lines(_COLUMNS, map(_cells, report.figures)),
+            f"Roofline, measured: {_peaks(report.peaks)}.",
+            _lines(_USE, _use_rows(report)),
+            _lines(heads, found),
+        ]
+    )
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+def _lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)

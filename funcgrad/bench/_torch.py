@@ -11,12 +11,12 @@ import torch
 from funcgrad.bench import _training as run
 from funcgrad.bench._basic import widenet
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import in_turns, ratio, turns_within
+from funcgrad.bench._measure import ratio, timed
 
 
 def figures(seconds: float) -> Iterator[Figure]:
     """The course's run as an eager loop, and one gradient of WideNet, eagerly."""
-    yield run.beside_eager("PyTorch", _loop)
+    yield run.beside_eager("PyTorch", _loop, repeats=3 if seconds >= 1 else 1)
     yield _gradient(seconds)
 
 
@@ -50,8 +50,9 @@ def _gradient(seconds: float) -> Figure:
         "ours": lambda: workload.ours(*workload.arguments),
         "theirs": lambda: torch.autograd.grad(loss(leaves), leaves),
     }
-    times = in_turns(calls, turns_within(calls, seconds))
+    times = timed(calls, seconds)
     return Figure(
         workload.name, "eager, peer", SECONDS, statistics.median(times["ours"]),
         statistics.median(times["theirs"]), "PyTorch", ratio(times["ours"], times["theirs"]),
+        turns=len(times["ours"]),
     )  # fmt: skip

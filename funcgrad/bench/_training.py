@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 import jax
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 
 from funcgrad import models
 from funcgrad._descent import minimize
+from funcgrad._steps import optimizer_step
+from funcgrad.bench._count import operations
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import in_turns, ratio, turns_within
+from funcgrad.bench._measure import ratio, timed
+from funcgrad.bench._usage import Work, work_of
 
 STEPS, RATE, MOMENTUM = 1848, 0.003, 0.9
 _NAME = "course run"
@@ -24,17 +28,34 @@ _NAME = "course run"
 def training(seconds: float) -> Iterator[Figure]:
     """Compiled, beside Optax with a jitted step in a Python loop; and first calls included."""
     ours, theirs = _ours(), _optax_loop()
-    calls = {"ours": ours, "theirs": theirs, "again": theirs}
-    for call in (ours, theirs):
-        call()
-    times = in_turns(calls, turns_within(calls, seconds))
+    calls = {"ours": ours, "theirs": theirs, "again": theirs, "streamed": _streamed()}
+    times = timed(calls, seconds)
+    middle = {name: statistics.median(of) for name, of in times.items()}
+    control = ratio(times["again"], times["theirs"])
     yield Figure(
-        _NAME, "training", SECONDS,
-        statistics.median(times["ours"]), statistics.median(times["theirs"]),
-        "Optax loop", ratio(times["ours"], times["theirs"]),
-        ratio(times["again"], times["theirs"]),
-        f"{STEPS / statistics.median(times['ours']):.0f} steps a second",
+        _NAME, "training", SECONDS, middle["ours"], middle["theirs"], "Optax loop",
+        ratio(times["ours"], times["theirs"]), control,
+        f"{STEPS / middle['ours']:.0f} steps a second", len(times["ours"]),
     )  # fmt: skip
+    params, data, optimizer = _problem()
+    yield Figure(
+        _NAME, "step", SECONDS, middle["ours"] / STEPS, middle["streamed"] / STEPS, "streamed",
+        ratio(times["ours"], times["streamed"]), control,
+        f"{STEPS / middle['ours']:.0f} steps a second in one program, "
+        f"{STEPS / middle['streamed']:.0f} over batches", len(times["ours"]),
+        work_of_step(models.widenet_loss, optimizer, params, data),
+    )  # fmt: skip
+
+
+def work_of_step(loss: Any, optimizer: Any, params: Any, data: Any) -> Work:
+    """What one step has to do, of a program of that step alone."""
+
+    def step(params: Any, state: Any, data: Any) -> Any:
+        return optimizer_step(loss, optimizer, params, state, data)
+
+    arguments = (params, optimizer.init(params), data)
+    counted = operations(jax.make_jaxpr(step)(*arguments))
+    return work_of(jax.jit(step).lower(*arguments).compile(), counted)
 
 
 def _problem() -> tuple[Any, Any, optax.GradientTransformation]:
@@ -49,6 +70,15 @@ def _ours() -> Callable[[], Any]:
         return models.widenet_loss(params, x, y)
 
     return lambda: minimize(loss, params, optimizer, *data, steps=STEPS).losses
+
+
+def _streamed() -> Callable[[], Any]:
+    params, data, optimizer = _problem()
+
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return models.widenet_loss(params, x, y)
+
+    return lambda: minimize(loss, params, optimizer, batches=repeat(data, STEPS)).losses
 
 
 def _optax_loop() -> Callable[[], Any]:
@@ -77,7 +107,7 @@ def first_run() -> float:
     return time.perf_counter() - begin
 
 
-def beside_eager(name: str, loop: Callable[[], float], repeats: int = 3) -> Figure:
+def beside_eager(name: str, loop: Callable[[], float], repeats: int) -> Figure:
     """Our run, compiling included, beside an eager loop of another framework."""
     ours, theirs = [], []
     for _ in range(repeats):
@@ -87,7 +117,7 @@ def beside_eager(name: str, loop: Callable[[], float], repeats: int = 3) -> Figu
         theirs.append(time.perf_counter() - begin)
     return Figure(
         _NAME, "training, first call", SECONDS, statistics.median(ours),
-        statistics.median(theirs), name, ratio(ours, theirs),
+        statistics.median(theirs), name, ratio(ours, theirs), turns=repeats,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ import jax
 
 from funcgrad._transform import grad
 
+# To compile what is run once, and not measured.
+UNOPTIMISED = {"xla_backend_optimization_level": 0}
 Bound = Literal["dispatch", "compute"]
 
 

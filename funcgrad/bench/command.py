@@ -16,14 +16,14 @@ import jax
 from rich.console import Console
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.bench import _basic, _growth, _science, _training
+from funcgrad.bench import _basic, _growth, _science, _training, _wide
 from funcgrad.bench import _report as reports
 from funcgrad.bench._figures import Figure, figures
 from funcgrad.bench._roofline import roofline
 from funcgrad.bench._workload import Workload
 from funcgrad.bench.options import EXTRAS, WORKLOADS
 
-_SECONDS, _QUICK = 2.0, 0.3  # for each timed figure
+_SECONDS, _QUICK = 2.0, 0.2  # for each timed figure
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,17 +34,22 @@ def run(options: argparse.Namespace) -> int:
     """
     picture = _picture(options.picture)
     with _on(options.device):
-        report = _measure(options.only or WORKLOADS + EXTRAS, _QUICK if options.quick else _SECONDS)
+        report = _measure(dict.fromkeys(options.only or WORKLOADS + EXTRAS), options.quick)
+        _print(report, options)
+    if picture is not None:
+        picture(report.figures, options.picture)
+    return 0
+
+
+def _print(report: reports.Report, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(reports.as_json(report), indent=1))
     elif options.markdown:
         print(reports.markdown(report))
     else:
         console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
-        console.print(reports.table(report), reports.summary_table(report))
-    if picture is not None:
-        picture(report.figures, options.picture)
-    return 0
+        console.print(reports.table(report), reports.use_table(report))
+        console.print(reports.summary_table(report))
 
 
 def _picture(path: Path | None) -> Callable[..., None] | None:
@@ -73,23 +78,26 @@ def _on(device: str | None) -> Any:
         ) from error
 
 
-def _measure(names: Iterable[str], seconds: float) -> reports.Report:
+def _measure(names: Iterable[str], quick: bool) -> reports.Report:
     found: list[Figure] = []
     skipped: list[str] = []
+    peaks = roofline()
     for name in names:
         _say(f"measuring {name}")
         try:
-            found += _figures(name, seconds)
+            found += _figures(name, quick)
         except ImportError as error:
             skipped.append(f"{name}: {error}")
             _say(f"skipped: {skipped[-1]}")
-    return reports.Report(found, roofline(), skipped)
+    return reports.Report(found, peaks, skipped)
 
 
-def _figures(name: str, seconds: float) -> Iterator[Figure]:
+def _figures(name: str, quick: bool) -> Iterator[Figure]:
+    seconds = _QUICK if quick else _SECONDS
     if name in _EXTRAS:
         return _EXTRAS[name](seconds)
-    return figures(_WORKLOADS[name](), seconds)
+    workloads = _WORKLOADS | _SMALLER if quick else _WORKLOADS
+    return figures(workloads[name](), seconds)
 
 
 def _from(module: str, name: str, *arguments: Any) -> Any:
@@ -113,9 +121,12 @@ _WORKLOADS: dict[str, Callable[[], Workload]] = {
     "conv": partial(_from, "_flax", "conv_net"),
     "transformer": partial(_from, "_flax", "transformer"),
 }
+# For --quick: ten thousand operations are compiled for half a minute.
+_SMALLER: dict[str, Callable[[], Workload]] = {"chain": partial(_basic.chain, 1000)}
 _EXTRAS: dict[str, Callable[[float], Iterator[Figure]]] = {
     "training": _training.training,
-    "growth": lambda _: _growth.growth(),
+    "wide": _wide.wide,
+    "growth": _growth.growth,
     "autograd": partial(_from, "_autograd", "figures"),
     "torch": partial(_from, "_torch", "figures"),
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from funcgrad.bench import command
+from funcgrad.bench._figures import Figure
 from funcgrad.bench.options import EXTRAS, WORKLOADS
 from funcgrad.cli import main
 
@@ -32,15 +34,44 @@ def test_json_has_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["error"]["ours"] < 1e-6
     assert {row["figure"] for row in printed["summary"]} >= {"run", "trace", "eager", "operations"}
     assert printed["machine"]["peak operations per second"] > 1e8
+    used = figures["run"]["use"]
+    assert used["operations per second"] == pytest.approx(23 / figures["run"]["ours"])
+    assert used["bound by"] == "overhead"  # of two scalars nothing else
+    assert 0 < used["share of the roofline"] < 0.1
+    assert used["bytes and share are lower bounds"] is False
+    assert "use" not in figures["eager"]
 
 
 def test_the_table_and_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(QUICK) == 0
-    assert "SimpleGraph" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "SimpleGraph" in printed
+    assert "what the device does in our programs" in printed
+    assert "operations/s (matrix product)" in printed
     assert main([*QUICK, "--markdown"]) == 0
     printed = capsys.readouterr().out
     assert "| workload | figure | ours |" in printed
     assert "| run | " in printed
+    assert "| workload | time | operations/s | bytes/s | of the roofline | bound by |" in printed
+
+
+def test_several_names_in_one_or_many_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def none(name: str, quick: bool) -> Iterator[Figure]:
+        measured.append(f"{name} {quick}")
+        return iter(())
+
+    monkeypatch.setattr(command, "_figures", none)
+    words = ["--only", "widenet", "conv", "gru", "--only", "conv", "wide"]
+    assert main(["bench", *words, "--json"]) == 0
+    assert measured == ["widenet False", "conv False", "gru False", "wide False"]
+
+
+def test_a_quick_run_drops_no_workload_and_names_what_is_smaller() -> None:
+    assert set(command._SMALLER) <= set(WORKLOADS)
+    assert command._SMALLER["chain"]().name == "chain 1000"
+    assert command._WORKLOADS["chain"]().name == "chain 10000"
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from funcgrad.bench._figures import Figure, figures, skeleton
+from funcgrad.bench._figures import Figure, _turns, figures, skeleton
 from funcgrad.bench._growth import exponent
 from funcgrad.bench._measure import Ratio
+from funcgrad.bench._report import _cells
 from funcgrad.bench._targets import summaries
+from funcgrad.bench._usage import Work
 from funcgrad.bench._workload import of_loss
 
 
@@ -28,6 +30,27 @@ def test_figures_of_a_loss() -> None:
     assert found["operations"].ours == 12  # the function itself, and one product
     assert found["operations"].theirs == 8
     assert found["error"].ratio.median == 1
+    assert found["run"].work == Work(operations=12, traffic=found["traffic"].ours, loops=False)
+    assert found["run"].turns >= 3
+    assert found["memory"].turns == 0
+
+
+def test_what_takes_long_is_compiled_less_often() -> None:
+    assert _turns(spent=0.0, done=0, seconds=0.2) > 0
+    assert _turns(spent=30.0, done=1, seconds=2.0) == 1
+    assert _turns(spent=30.0, done=1, seconds=0.2) == 1
+    assert _turns(spent=7.0, done=2, seconds=2.0) == 5
+    assert _turns(spent=0.7, done=2, seconds=0.2) == 2
+    assert _turns(spent=0.3, done=1, seconds=0.2) == 3
+    assert _turns(spent=0.3, done=3, seconds=0.2) == 3
+    assert _turns(spent=0.3, done=3, seconds=2.0) == 41
+
+
+def test_the_cells_say_what_one_turn_is() -> None:
+    once = figure("trace", "a", 1.0, 1.0)._replace(ratio=Ratio(1.0, 1.0, 1.0), turns=1)
+    assert _cells(once)[4] == "1.00 (1 turn)"
+    assert _cells(once._replace(turns=0))[4] == "1.00"
+    assert _cells(figure("trace", "a", 0.9, 1.0)._replace(turns=5))[4] == "1.00 (0.90-2.00)"
 
 
 def figure(name: str, workload: str, low: float, median: float, note: str = "") -> Figure:

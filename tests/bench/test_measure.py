@@ -1,10 +1,12 @@
 """The arithmetic of ratios, and the order of turns."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funcgrad.bench._measure import Ratio, in_turns, ratio, turns_within
+from funcgrad.bench._measure import Ratio, in_turns, ratio, timed, turns_within
 
 times = st.lists(st.floats(1e-3, 1.0), min_size=5, max_size=60)
 
@@ -36,12 +38,44 @@ def test_reaches_means_that_the_interval_begins_below_the_target() -> None:
 def test_competitors_take_turns_in_rotated_order() -> None:
     order: list[str] = []
     calls = {name: lambda name=name: order.append(name) for name in "abc"}
-    times = in_turns(calls, turns=3, least=0.0)
+    times = in_turns(calls, turns=3, counts=dict.fromkeys(calls.values(), 1))
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3, "c": 3}
-    assert "".join(order[-9:]) == "abcbcacab"
+    assert "".join(order) == "abcbcacab"
 
 
 def test_turns_are_odd_and_bounded() -> None:
-    calls = {"a": lambda: None, "b": lambda: None}
-    assert turns_within(calls, 0.0) == 5
-    assert turns_within(calls, 100.0, least=1e-3) == 41
+    assert turns_within(0.2, seconds=1.0) == 5
+    assert turns_within(0.001, seconds=100.0) == 41
+    assert turns_within(1.1, seconds=1.0) == 3
+    assert turns_within(6.0, seconds=1.0) == 1
+
+
+def test_a_fast_call_is_repeated() -> None:
+    tried: list[None] = []
+
+    def call() -> None:
+        tried.append(None)
+
+    assert len(timed({"a": call}, seconds=1.0, least=1e-3)["a"]) == 41
+    assert len(tried) > 6 + 41
+
+
+def test_of_a_single_turn_the_tries_are_used_and_a_control_is_measured_for_itself() -> None:
+    tried: list[None] = []
+
+    def call() -> None:
+        tried.append(None)
+
+    times = timed({"theirs": call, "again": call}, seconds=0.0)
+    assert {name: len(seconds) for name, seconds in times.items()} == {"theirs": 1, "again": 1}
+    assert times["theirs"] != times["again"]
+    assert len(tried) == 6
+    slow: list[None] = []
+
+    def sleep() -> None:
+        slow.append(None)
+        time.sleep(0.11)
+
+    times = timed({"ours": lambda: None, "theirs": sleep, "again": sleep}, seconds=0.01)
+    assert len(slow) == 3
+    assert times["theirs"][0] > 0.1 < times["again"][0]

@@ -55,6 +55,8 @@ DESCENT = (
          lambda: fg.descend(f, X, 0.1, "3")),  # type: ignore[arg-type] # the mistake
     ours("True steps", V, "steps must be a whole number of at least 0, but is True",
          lambda: fg.descend(f, X, 0.1, True)),
+    ours("a history in words", V, 'history must be "all", None, or a whole number k .* is \'none\'',
+         lambda: fg.descend(f, X, 0.1, 2, history="none")),  # type: ignore[arg-type] # the mistake
 )  # fmt: skip
 
 MINIMIZE = (
@@ -67,6 +69,8 @@ MINIMIZE = (
          lambda: fg.minimize(two, X, RATE, batches=iter(()))),
     ours("a number of batches", T, "batches must be an iterable of batches, but is 3 of type int",
          lambda: fg.minimize(two, X, RATE, batches=3)),  # type: ignore[arg-type] # the mistake
+    ours("a prefetch of less than nothing", V, "prefetch must be a whole number of at least 0",
+         lambda: fg.minimize(two, X, RATE, batches=[X], prefetch=-1)),
     ours("an optimizer by name", T, "must be an optax.GradientTransformation, but is 'sgd'",
          lambda: fg.minimize(f, X, "sgd", steps=2)),
     ours("an optimizer that was not called", T, "but is <function sgd.*; call it",

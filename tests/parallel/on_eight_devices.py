@@ -73,10 +73,20 @@ def test_descent_takes_what_is_sharded(axes: dict[str, int], explicit: bool) -> 
         run = descend(widenet_loss, params, 0.01, 20, x, y)
         adam = minimize(widenet_loss, params, optax.adam(0.01), x, y, steps=20)
         step = gd_step(widenet_loss, params, 0.01, x, y)
-        over = minimize(widenet_loss, params, optax.adam(0.01), batches=[(x, y)] * 3)
+        over = minimize(widenet_loss, params, optax.adam(0.01), batches=[(x, y)] * 40)
+        thin = descend(widenet_loss, params, 0.01, 20, x, y, keep_path=True, history=6)
+        few = minimize(
+            widenet_loss, params, optax.adam(0.01), batches=[(x, y)] * 20, keep_path=True, history=6
+        )
     np.testing.assert_allclose(run.losses, alone.losses, rtol=1e-5)
     np.testing.assert_allclose(adam.losses, alone_adam.losses, rtol=1e-5)
-    np.testing.assert_allclose(over.losses, alone_adam.losses[:3], rtol=1e-5)
+    np.testing.assert_allclose(over.losses[:20], alone_adam.losses, rtol=1e-5)
+    np.testing.assert_allclose(thin.losses, alone.losses[::6], rtol=1e-5)
+    np.testing.assert_allclose(few.losses, alone_adam.losses[::6], rtol=1e-5)
+    for kept in (thin, few):
+        assert kept.path["w1"].shape == (4, 1, 64)
+        assert kept.params["w1"].sharding.is_equivalent_to(params["w1"].sharding, 2)
+        np.testing.assert_array_equal(kept.path["w1"][0], first["w1"])
     for name, leaf in step.items():
         assert leaf.shape == first[name].shape
         assert leaf.sharding.is_equivalent_to(params[name].sharding, leaf.ndim)
