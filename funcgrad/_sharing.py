@@ -53,13 +53,13 @@ class _Unequal(Exception):  # noqa: N818 -- no error: it ends a comparison
 def structure(closed: Any) -> Any:
     """A hashable description of a jaxpr without its source lines; None where there is none."""
     try:
-        key = _Key(_described(closed))
+        key = Key(_described(closed))
     except (_Unequal, TypeError):  # arrays; parameters that cannot be hashed
         return None
     return key
 
 
-class _Key:
+class Key:
     """A long tuple that is hashed once."""
 
     __slots__ = ("hash", "parts")
@@ -72,7 +72,7 @@ class _Key:
         return self.hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.hash == other.hash and self.parts == other.parts
+        return isinstance(other, Key) and self.hash == other.hash and self.parts == other.parts
 
 
 def _described(closed: Any) -> tuple[Any, ...]:
