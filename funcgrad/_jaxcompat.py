@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import jax
 import numpy as np
-from jax import core
+from jax import core, lax
 from jax._src import dtypes as _dtypes
 from jax._src import sharding_impls
 from jax._src import tree_util as _tree_util
@@ -46,6 +46,7 @@ from ._jaxtypes import is_complex as is_complex
 from ._jaxtypes import is_extended as is_extended
 from ._jaxtypes import is_float0 as is_float0
 from ._jaxtypes import is_inexact as is_inexact
+from ._jaxtypes import is_plain as is_plain
 from ._jaxtypes import strengthen as strengthen
 from ._jaxtypes import tangent_type as tangent_type
 from ._jaxtypes import varying_axes as varying_axes
@@ -78,19 +79,38 @@ def zeros(aval: Any) -> Any:
     return np.zeros(aval.shape, FLOAT0) if aval.dtype == FLOAT0 else zeros_like_aval(aval)
 
 
+def filled(number: float, like: Any) -> Any:
+    """One number for every entry of `like`, in its dtype: an operand beside it, no result.
+
+    `lax.full_like` takes four times as long to trace, to find out what is plain here.
+    """
+    aval: Any = like if isinstance(like, Aval) else typeof(like)
+    if is_extended(aval.dtype) or not is_plain(aval):
+        return lax.full_like(like, number, aval.dtype)
+    entry = np.asarray(number, aval.dtype)
+    return (
+        entry
+        if aval.ndim == 0
+        else primitives.broadcast_in_dim_p.bind(
+            entry, shape=aval.shape, broadcast_dimensions=(), sharding=None
+        )
+    )
+
+
 def as_array(value: Any) -> Any:
     """`value` as a JAX array of the very type that JAX gives it, where it is a Python number."""
-    if isinstance(value, jax.Array) or is_float0(value):
+    if type(value) is _Array or isinstance(value, jax.Array) or is_float0(value):
         return value
     aval = typeof(value)
     return _convert_element_type(value, aval.dtype, weak_type=bool(aval.weak_type))
 
 
 def matching_weakness(value: Any, aval: Any) -> Any:
-    """`value` with the weak type of `aval`, which the result of a transform must have."""
+    """`value` as an array with the weak type of `aval`, as the result of a transform must be."""
     weak = bool(aval.weak_type)
-    if bool(getattr(jax.typeof(value), "weak_type", weak)) == weak:
-        return value
+    mine = typeof(value)
+    if bool(getattr(mine, "weak_type", weak)) == weak:
+        return as_array(value)
     return _convert_element_type(value, aval.dtype, weak_type=weak)
 
 

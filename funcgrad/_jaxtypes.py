@@ -73,6 +73,11 @@ def varying_axes(aval: Any) -> frozenset[Any]:
     return frozenset(aval.mat.varying)
 
 
+def is_plain(aval: Any) -> bool:
+    """Whether values of this type are the same on all devices, as far as their type says."""
+    return bool(aval.sharding.mesh.empty) and not aval.mat.varying
+
+
 def deferred_sums(aval: Any) -> dict[str, frozenset[Any]]:
     """The mesh axes over which values of this type are summands, or their cotangents are."""
     return {"unreduced": frozenset(aval.mat.unreduced), "reduced": frozenset(aval.mat.reduced)}

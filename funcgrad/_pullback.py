@@ -124,7 +124,11 @@ jax.tree_util.register_pytree_node(
 
 def unit(output: Any) -> Any:
     """The cotangent of a scalar output by itself, with which its gradient begins."""
-    return _one_like(output) if compat.is_tracer(output) else _compiled_one_like(output)
+    if not compat.is_tracer(output):
+        return _compiled_one_like(output)
+    aval = compat.typeof(output)
+    plain = compat.is_plain(aval) and not compat.is_extended(aval.dtype)
+    return np.ones((), aval.dtype) if plain else _one_like(output)
 
 
 def _one_like(output: Any) -> Any:
