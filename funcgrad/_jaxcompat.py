@@ -79,15 +79,21 @@ def zeros(aval: Any) -> Any:
     return np.zeros(aval.shape, FLOAT0) if aval.dtype == FLOAT0 else zeros_like_aval(aval)
 
 
-def filled(number: float, like: Any) -> Any:
-    """One number for every entry of `like`, in its dtype: an operand beside it, no result.
+def scalar(number: float, dtype: Any) -> Any:
+    """A number beside arrays of a dtype; `lax.full` takes long to trace."""
+    return lax.full((), number, dtype) if is_extended(dtype) else np.asarray(number, dtype)
+
+
+def filled(number: float, like: Any, dtype: Any = None) -> Any:
+    """One number for every entry of `like`, in its dtype or another: an operand, and no result.
 
     `lax.full_like` takes four times as long to trace, to find out what is plain here.
     """
     aval: Any = like if isinstance(like, Aval) else typeof(like)
-    if is_extended(aval.dtype) or not is_plain(aval):
-        return lax.full_like(like, number, aval.dtype)
-    entry = np.asarray(number, aval.dtype)
+    kind = aval.dtype if dtype is None else dtype
+    if is_extended(kind) or not is_plain(aval):
+        return lax.full_like(like, number, kind)
+    entry = np.asarray(number, kind)
     return (
         entry
         if aval.ndim == 0
@@ -243,6 +249,17 @@ def _flat_tree(values: list[Any]) -> Any:
 # The user's line is the innermost that is neither JAX's nor the engine's; models count as users.
 for _part in ("_", "rules"):
     source_info_util.register_exclusion(os.path.join(os.path.dirname(__file__), _part))
+
+
+def source_of(results: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Where the user's code made the first of some results: noted on it, or found on the stack.
+
+    A result that is an operand handed through has the note of the operation that made it.
+    """
+    first = results[0] if results else None
+    noted = getattr(first, "_line_info", None) if is_tracer(first) else None
+    handed = noted is None or any(first is operand for operand in operands)
+    return current_source() if handed else noted
 
 
 def source_line(source: Any) -> str | None:

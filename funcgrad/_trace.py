@@ -223,7 +223,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         self.steps.append(
             Step(
                 primitive, params, reads, tuple(writes), tuple(operands), tuple(kept), body,
-                compat.current_source(), self.options.strong_zeros,
+                compat.source_of(results, primals), self.options.strong_zeros,
             )
         )  # fmt: skip
         return wrapped
