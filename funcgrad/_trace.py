@@ -220,10 +220,13 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
             value if keep or keep_all else compat.typeof(value)
             for value, keep in zip(primals, how.keep_operands, strict=True)
         ]
+        # What a rule of the user's returns was made at lines of that rule.
+        own = body is None
+        source = compat.source_of(results, primals) if own else compat.current_source()
         self.steps.append(
             Step(
-                primitive, params, reads, tuple(writes), tuple(operands), tuple(kept), body,
-                compat.source_of(results, primals), self.options.strong_zeros,
+                primitive, params, reads, tuple(writes), tuple(operands), tuple(kept), body, source,
+                self.options.strong_zeros,
             )
         )  # fmt: skip
         return wrapped
