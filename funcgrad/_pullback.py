@@ -138,9 +138,12 @@ def _one_like(output: Any) -> Any:
 _compiled_one_like = jax.jit(_one_like)  # a fraction of what JAX takes operation by operation
 
 
-def backward(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
-    """The cotangent of every input, with zeros where none arrives."""
-    concrete = is_concrete(tape, cotangents)
+def backward(tape: Tape, cotangents: Sequence[Any], traced: bool = False) -> list[Any]:
+    """The cotangent of every input, with zeros where none arrives.
+
+    A tape without values, and a number as its cotangent, do not show that they were `traced`.
+    """
+    concrete = not traced and is_concrete(tape, cotangents)
     arrived = (sweep_concrete if concrete else sweep)(tape, cotangents)
     return [
         compat.zeros(compat.cotangent_type(aval))
