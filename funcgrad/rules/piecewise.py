@@ -19,6 +19,7 @@ from jax.ad_checkpoint import checkpoint_name
 from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
+from .._reverse import type_of
 from ._cases import at_least_single, binary, scalar_beside, several, unary
 
 # The neighbour of a number moves with it; towards which side it lies does not matter.
@@ -33,7 +34,7 @@ general(
 
 def _share(_y: Any, chosen: Any, other: Any) -> Any:
     """1 where the operand was chosen, a half where both were, else 0."""
-    if not compat.is_plain(_y):
+    if not compat.is_plain(type_of(_y)):
         shares = jnp.where(chosen == other, 0.5, jnp.where(chosen > other, 1.0, 0.0))
         return shares.astype(_y.dtype)
     one, half, zero = (compat.filled(number, _y) for number in (1, 0.5, 0))
