@@ -151,9 +151,10 @@ def check_differentiable(
     role: str = "input",
 ) -> None:
     """Raise `GradientTypeError` for a leaf that the transform cannot differentiate by."""
-    for leaf, path in zip(jax.tree.leaves(tree), leaf_paths(tree), strict=True):
+    for number, leaf in enumerate(jax.tree.leaves(tree)):
         problem = _problem(leaf, allow_int, holomorphic, role)
         if problem:
+            path = leaf_paths(tree)[number]
             raise GradientTypeError(f"{transform}: the {role} leaf {role}s{path} {problem}")
 
 
@@ -165,7 +166,7 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
             f"is {leaf!r:.60} of type {type(leaf).__name__}; an array or a number was expected: "
             "close over it instead of passing it"
         )
-    if holomorphic and not jnp.issubdtype(aval.dtype, jnp.complexfloating):
+    if holomorphic and not compat.is_complex(aval.dtype):
         return f"is of dtype {aval.dtype}; with holomorphic=True a complex dtype was expected"
     if not compat.is_inexact(aval) and not allow_int:
         if role == "output":
@@ -174,8 +175,7 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
             f"is of dtype {aval.dtype}; a floating dtype was expected: convert it, leave it out "
             "of argnums, or pass allow_int=True if its gradient is of no interest"
         )
-    complex_leaf = jnp.issubdtype(aval.dtype, jnp.complexfloating)
-    if role == "output" and complex_leaf and not holomorphic:
+    if role == "output" and not holomorphic and compat.is_complex(aval.dtype):
         return (
             f"is of dtype {aval.dtype}; a real dtype was expected: pass holomorphic=True for a "
             "holomorphic function, or use vjp"
@@ -183,10 +183,13 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
     return None
 
 
+_LEAF = jax.tree.structure(0)
+
+
 def check_scalar(run: Any, holomorphic: bool) -> None:
     """Raise `GradientTypeError` unless a function has the one scalar output that `grad` needs."""
     types = run.tape.output_types
-    if len(types) != 1 or run.out_tree != jax.tree.structure(0):
+    if len(types) != 1 or run.out_tree != _LEAF:
         raise GradientTypeError(
             f"grad needs a function with one scalar output, but `{run.name}` returned a tree of "
             f"{len(types)} leaves: {run.out_tree}; use vjp or jacrev, or has_aux=True"

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import jax
 
 from . import _jaxcompat as compat
-from ._reverse import deliver, sweep
+from ._reverse import deliver, sweep, sweep_steps
+from ._sharing import Key
 from ._tape import Slot, Step, Tape
 
 LONGEST = 48  # steps in a segment: compile time grows faster than its length
@@ -30,11 +31,12 @@ REMEMBERED = 2048  # segments; the one used longest ago is forgotten first
 class Segment(NamedTuple):
     """A stretch of a tape, ready to be looked up."""
 
-    key: Any  # all but the values
+    steps: Sequence[Step]
+    key: Key | None  # all but the values; None if it cannot be hashed
     values: list[Any]
-    tape: Tape  # the same stretch with its values, in local slots
-    arriving: list[Any]
-    sources: list[Slot]  # for each input of the local tape its slot in the whole one
+    local: dict[Slot | None, Slot | None]  # the number of each slot within the stretch
+    sources: list[Any]  # the slots that it reads and does not write
+    ends: list[Any]  # the slots that it writes and at which cotangents wait
 
 
 _PROGRAMS: OrderedDict[Any, Any] = OrderedDict()
@@ -43,7 +45,7 @@ _LOCK = Lock()  # threads may differentiate at the same time
 
 def sweep_concrete(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
     """What `sweep` computes, for a tape of concrete values."""
-    waiting: dict[Slot, Any] = {}
+    waiting: dict[Any, Any] = {}
     deliver(waiting, tape.outputs, cotangents)
     end = len(tape.steps)
     while end:
@@ -64,47 +66,28 @@ def _segment_start(steps: Sequence[Step], end: int) -> int:
     return start
 
 
-def _run(steps: Sequence[Step], waiting: dict[Slot, Any]) -> None:
-    segment = _localise(steps, waiting)
-    if segment is None:
+def _run(steps: Sequence[Step], waiting: dict[Any, Any]) -> None:
+    segment = None if steps[0].body is not None else _describe(steps, waiting)
+    if segment is not None and not segment.ends:
         return
-    program = None if segment.key is None else _program(segment)
-    if program is None:
-        results = sweep(segment.tape, segment.arriving)
+    program = None if segment is None else _program(segment)
+    if segment is None or program is None:
+        sweep_steps(steps, waiting)
     else:
-        results = program(segment.values, segment.arriving)
-    deliver(waiting, segment.sources, results)
+        arriving = [waiting.pop(slot) for slot in segment.ends]
+        deliver(waiting, segment.sources, program(segment.values, arriving))
 
 
-def _localise(steps: Sequence[Step], waiting: dict[Slot, Any]) -> Segment | None:
-    """Renumber the slots of a stretch, in the order in which it mentions them."""
+def _describe(steps: Sequence[Step], waiting: dict[Any, Any]) -> Segment | None:
+    """A stretch by its layout and its values; None if a parameter cannot be hashed.
+
+    Slots are numbered in the order in which the stretch mentions them.
+    """
     local: dict[Slot | None, Slot | None] = {None: None}
-    written: set[Slot] = set()
-    renamed = []
-    for step in steps:
-        reads = tuple([local.setdefault(slot, len(local) - 1) for slot in step.reads])
-        writes = tuple([local.setdefault(slot, len(local) - 1) for slot in step.writes])
-        written.update(slot for slot in step.writes if slot is not None)
-        renamed.append(step._replace(reads=reads, writes=writes))
-    ends = [slot for slot in local if slot in written and slot in waiting]
-    if not ends:
-        return None
-    arriving = [waiting.pop(slot) for slot in ends]
-    sources = [slot for slot in local if slot is not None and slot not in written]
-    inputs = tuple(local[slot] for slot in sources)
-    outputs = tuple(local[slot] for slot in ends)
-    tape = Tape(tuple(renamed), inputs, outputs, (), ())
-    key, values = _describe(renamed, inputs, outputs)
-    return Segment(key, values, tape, arriving, sources)
-
-
-def _describe(steps: list[Step], inputs: Any, outputs: Any) -> tuple[Any, list[Any]]:
-    """A hashable description of a stretch without its values, or None, and the values."""
+    written: set[Slot | None] = set()
     values: list[Any] = []
-    parts: list[Any] = [inputs, outputs]
+    parts: list[Any] = []
     for step in steps:
-        if step.body is not None:
-            return None, []
         fixed: list[Any] = []
         for kept in (*step.operands, *step.outputs):
             if isinstance(kept, compat.Aval):
@@ -112,36 +95,41 @@ def _describe(steps: list[Step], inputs: Any, outputs: Any) -> tuple[Any, list[A
             else:
                 fixed.append(None)
                 values.append(kept)
+        reads = tuple([local.setdefault(slot, len(local) - 1) for slot in step.reads])
+        writes = tuple([local.setdefault(slot, len(local) - 1) for slot in step.writes])
+        written.update(step.writes)
         params = tuple(step.params.items())
-        layout = (step.primitive, params, step.reads, step.writes, tuple(fixed))
-        parts.append((*layout, step.strong_zeros))
-    key = tuple(parts)
+        parts.append((step.primitive, params, reads, writes, tuple(fixed), step.strong_zeros))
+    ends = [slot for slot in local if slot in written and slot in waiting]
+    sources = [slot for slot in local if slot is not None and slot not in written]
+    parts.append(tuple([local[slot] for slot in ends]))
     try:
-        hash(key)
+        key = Key(tuple(parts))
     except TypeError:  # a parameter that cannot be hashed
-        return None, []
-    return key, values
+        return None
+    return Segment(steps, key, values, local, sources, ends)
 
 
 def _program(segment: Segment) -> Any:
     """The compiled program of a segment that was met before; None at the first meeting."""
-    key = segment.key
     with _LOCK:
-        if key not in _PROGRAMS:
-            _PROGRAMS[key] = None
-            if len(_PROGRAMS) > REMEMBERED:
-                _PROGRAMS.popitem(last=False)
-            return None
-        _PROGRAMS.move_to_end(key)
-        if _PROGRAMS[key] is None:
-            _PROGRAMS[key] = _compile(segment)
-        return _PROGRAMS[key]
+        met = segment.key in _PROGRAMS
+        # The one used last is the last in the table.
+        program = _PROGRAMS.pop(segment.key) if met else None
+        if met and program is None:
+            program = _compile(segment)
+        _PROGRAMS[segment.key] = program
+        if len(_PROGRAMS) > REMEMBERED:
+            _PROGRAMS.popitem(last=False)
+        return program
 
 
 def _compile(segment: Segment) -> Any:
     """A jitted sweep of the segment's layout; it holds no value of the segment."""
-    steps = [_emptied(step) for step in segment.tape.steps]
-    inputs, outputs = segment.tape.inputs, segment.tape.outputs
+    local = segment.local
+    steps = [_emptied(step, local) for step in segment.steps]
+    inputs = tuple(local[slot] for slot in segment.sources)
+    outputs = tuple(local[slot] for slot in segment.ends)
 
     def backward(values: Sequence[Any], arriving: Sequence[Any]) -> list[Any]:
         given = iter(values)
@@ -151,11 +139,15 @@ def _compile(segment: Segment) -> Any:
     return jax.jit(backward)
 
 
-def _emptied(step: Step) -> Step:
+def _emptied(step: Step, local: dict[Slot | None, Slot | None]) -> Step:
     def bare(kept: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(value if isinstance(value, compat.Aval) else None for value in kept)
 
-    return step._replace(operands=bare(step.operands), outputs=bare(step.outputs), source=None)
+    reads, writes = (tuple(local[slot] for slot in slots) for slots in (step.reads, step.writes))
+    return step._replace(
+        reads=reads, writes=writes, operands=bare(step.operands), outputs=bare(step.outputs),
+        source=None,
+    )  # fmt: skip
 
 
 def _filled(step: Step, given: Any) -> Step:
@@ -167,8 +159,10 @@ def _filled(step: Step, given: Any) -> Step:
 
 def is_concrete(tape: Tape, cotangents: Sequence[Any]) -> bool:
     """Whether a sweep would compute with known values only, outside any trace."""
-    if any(compat.is_tracer(cotangent) for cotangent in cotangents):
+    if any(map(compat.is_tracer, cotangents)):
         return False
-    return not any(
-        compat.is_tracer(kept) for step in tape.steps for kept in (*step.operands, *step.outputs)
-    )
+    for step in tape.steps:
+        for kept in (*step.operands, *step.outputs):
+            if isinstance(kept, compat.Tracer):
+                return False
+    return True

@@ -9,17 +9,18 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
 import jax
 import numpy as np
-from jax import core, dtypes
+from jax import core, lax
+from jax._src import dtypes as _dtypes
 from jax._src import sharding_impls
 from jax._src import tree_util as _tree_util
 from jax._src.ad_util import Zero as _InternalZero
 from jax._src.ad_util import zeros_like_aval
+from jax._src.array import ArrayImpl as _Array
 from jax._src.core import get_referent as _get_referent
 from jax._src.core import to_concrete_value as _to_concrete_value
 from jax._src.interpreters.partial_eval import DynamicJaxprTracer as _DynamicJaxprTracer
@@ -32,18 +33,29 @@ from jax.custom_derivatives import SymbolicZero
 from jax.extend import core as extend_core
 from jax.extend import source_info_util
 from jax.ref import AbstractRef as _AbstractRef
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import SingleDeviceSharding
 
 from ._jaxprimitives import Primitive as Primitive
 from ._jaxprimitives import primitive_homes as primitive_homes
 from ._jaxprimitives import primitives as primitives
+from ._jaxtypes import FLOAT0 as FLOAT0
+from ._jaxtypes import cotangent_type as cotangent_type
+from ._jaxtypes import deferred_sums as deferred_sums
+from ._jaxtypes import explicit_sharding as explicit_sharding
+from ._jaxtypes import is_complex as is_complex
+from ._jaxtypes import is_extended as is_extended
+from ._jaxtypes import is_float0 as is_float0
+from ._jaxtypes import is_inexact as is_inexact
+from ._jaxtypes import is_plain as is_plain
+from ._jaxtypes import strengthen as strengthen
+from ._jaxtypes import tangent_type as tangent_type
+from ._jaxtypes import varying_axes as varying_axes
 from ._opaque import Opaque as Opaque
 
 Aval = core.AbstractValue
 # JAX publishes both classes; their type parameters exist on one line only.
 Trace: Any = core.Trace
 Tracer: Any = core.Tracer
-FLOAT0 = dtypes.float0
 UNSPECIFIED: Any = vars(sharding_impls)["UNSPECIFIED"]  # a sharding left open
 
 set_current_trace: Callable[[Any], AbstractContextManager[None]] = extend_core.set_current_trace
@@ -56,56 +68,10 @@ current_source = source_info_util.current
 
 def typeof(value: Any) -> Any:
     """The abstract value: shape, dtype, weak type, sharding and varying axes."""
-    return jax.typeof(value)
-
-
-def tangent_type(aval: Any) -> Any:
-    """The type of a tangent of `aval`: its own for inexact dtypes, float0 for the others."""
-    return aval.to_tangent_aval()
-
-
-def cotangent_type(aval: Any) -> Any:
-    """The type of a cotangent of `aval`; it differs from the tangent's only in its sharding."""
-    return aval.to_ct_aval()
-
-
-def explicit_sharding(aval: Any, order: Sequence[int] | None = None) -> Any:
-    """The sharding of a cotangent of `aval`, its axes in some order; None where none is typed."""
-    if AxisType.Explicit not in aval.sharding.mesh.axis_types:
-        return None
-    spec = cotangent_type(aval).sharding.spec
-    parts = [spec.partitions[i] for i in order or range(aval.ndim)]
-    whole = PartitionSpec(*parts, unreduced=spec.unreduced, reduced=spec.reduced)
-    return NamedSharding(aval.sharding.mesh, whole)
-
-
-def strengthen(aval: Any) -> Any:
-    """`aval` without its weak type."""
-    return aval.strip_weak_type()
-
-
-def is_inexact(aval: Any) -> bool:
-    """Whether values of this type can carry a gradient (floating or complex, of any width)."""
-    dtype = getattr(aval, "dtype", None)
-    return dtype is not None and _is_inexact_dtype(dtype)
-
-
-@cache  # asked at every step, and not cheap
-def is_extended(dtype: Any) -> bool:
-    """Whether a dtype is one that JAX adds to numpy's: of keys, of scaled narrow numbers."""
-    return bool(jax.numpy.issubdtype(dtype, dtypes.extended))
-
-
-@cache
-def _is_inexact_dtype(dtype: Any) -> bool:
-    if is_extended(dtype):  # such a dtype names that of its tangents
-        return bool(tangent_type(core.ShapedArray((), dtype)).dtype != FLOAT0)
-    return bool(jax.numpy.issubdtype(dtype, np.inexact))
-
-
-def is_float0(value: Any) -> bool:
-    """Whether `value` is a gradient of integer type, which holds nothing."""
-    return getattr(value, "dtype", None) == FLOAT0
+    # Asked several times a step. Of an array on one device its own is the whole answer.
+    if type(value) is _Array and type(value.sharding) is SingleDeviceSharding:
+        return value.aval
+    return value.aval if isinstance(value, core.Tracer) else jax.typeof(value)
 
 
 def zeros(aval: Any) -> Any:
@@ -113,29 +79,44 @@ def zeros(aval: Any) -> Any:
     return np.zeros(aval.shape, FLOAT0) if aval.dtype == FLOAT0 else zeros_like_aval(aval)
 
 
-def varying_axes(aval: Any) -> frozenset[Any]:
-    """The mesh axes of an enclosing `shard_map` over which values of this type differ."""
-    return frozenset(aval.mat.varying)
+def scalar(number: float, dtype: Any) -> Any:
+    """A number beside arrays of a dtype; `lax.full` takes long to trace."""
+    return lax.full((), number, dtype) if is_extended(dtype) else np.asarray(number, dtype)
 
 
-def deferred_sums(aval: Any) -> dict[str, frozenset[Any]]:
-    """The mesh axes over which values of this type are summands, or their cotangents are."""
-    return {"unreduced": frozenset(aval.mat.unreduced), "reduced": frozenset(aval.mat.reduced)}
+def filled(number: float, like: Any, dtype: Any = None) -> Any:
+    """One number for every entry of `like`, in its dtype or another: an operand, and no result.
+
+    `lax.full_like` takes four times as long to trace, to find out what is plain here.
+    """
+    aval: Any = like if isinstance(like, Aval) else typeof(like)
+    kind = aval.dtype if dtype is None else dtype
+    if is_extended(kind) or not is_plain(aval):
+        return lax.full_like(like, number, kind)
+    entry = np.asarray(number, kind)
+    return (
+        entry
+        if aval.ndim == 0
+        else primitives.broadcast_in_dim_p.bind(
+            entry, shape=aval.shape, broadcast_dimensions=(), sharding=None
+        )
+    )
 
 
 def as_array(value: Any) -> Any:
     """`value` as a JAX array of the very type that JAX gives it, where it is a Python number."""
-    if isinstance(value, jax.Array) or is_float0(value):
+    if type(value) is _Array or isinstance(value, jax.Array) or is_float0(value):
         return value
     aval = typeof(value)
     return _convert_element_type(value, aval.dtype, weak_type=bool(aval.weak_type))
 
 
 def matching_weakness(value: Any, aval: Any) -> Any:
-    """`value` with the weak type of `aval`, which the result of a transform must have."""
+    """`value` as an array with the weak type of `aval`, as the result of a transform must be."""
     weak = bool(aval.weak_type)
-    if bool(getattr(jax.typeof(value), "weak_type", weak)) == weak:
-        return value
+    mine = typeof(value)
+    if bool(getattr(mine, "weak_type", weak)) == weak:
+        return as_array(value)
     return _convert_element_type(value, aval.dtype, weak_type=weak)
 
 
@@ -198,9 +179,13 @@ def dense_tangent(tangent: Any, primal: Any) -> Any:
 
 
 def bind_with(trace: Any, primitive: Any, values: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Bind `primitive` as if `trace` were the current one."""
-    avals = tuple(jax.typeof(value) for value in values)
-    return primitive.bind_with_trace(trace, tuple(values), avals, params)
+    """Bind `primitive` as if `trace` were the current one; only while a trace processes another.
+
+    It is a third lighter than `bind` there, which looks for faults in operands that were looked at
+    when the outer trace was called.
+    """
+    operands = tuple([_dtypes.canonicalize_value(value) for value in values])
+    return primitive.bind_with_trace(trace, operands, tuple(map(typeof, operands)), params)
 
 
 def run_custom_forward(
@@ -264,6 +249,17 @@ def _flat_tree(values: list[Any]) -> Any:
 # The user's line is the innermost that is neither JAX's nor the engine's; models count as users.
 for _part in ("_", "rules"):
     source_info_util.register_exclusion(os.path.join(os.path.dirname(__file__), _part))
+
+
+def source_of(results: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Where the user's code made the first of some results: noted on it, or found on the stack.
+
+    A result that is an operand handed through has the note of the operation that made it.
+    """
+    first = results[0] if results else None
+    noted = getattr(first, "_line_info", None) if is_tracer(first) else None
+    handed = noted is None or any(first is operand for operand in operands)
+    return current_source() if handed else noted
 
 
 def source_line(source: Any) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 import jax
 from jax import core
@@ -48,25 +49,57 @@ def is_literal(atom: Any) -> bool:
     return isinstance(atom, extend_core.Literal)
 
 
-def has_programs(closed: Any) -> bool:
-    """Whether binding some equation takes more than its primitive, operands and parameters."""
-    return any("call_jaxpr" in equation.params for equation in open_jaxpr(closed)[0].eqns)
+class Flat(NamedTuple):
+    """A jaxpr made ready to be run often: every value has a place in one list.
+
+    The places are those of the constants and literals, of the inputs, and of each equation's
+    results, in this order.
+    """
+
+    fixed: tuple[Any, ...]  # constants and literals
+    equations: tuple[tuple[Any, dict[str, Any], tuple[int, ...]], ...]
+    outputs: tuple[int, ...]
+    plain: bool  # whether to bind an equation takes no more than primitive, operands, parameters
+
+
+_FLAT: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
+
+
+def flat(closed: Any) -> Flat:
+    """A jaxpr made ready to be run often; made once, and kept while the jaxpr lives."""
+    known = _FLAT.get(closed)
+    return _FLAT.setdefault(closed, _flatten(closed)) if known is None else known
+
+
+def _flatten(closed: Any) -> Flat:
+    jaxpr, consts = open_jaxpr(closed)
+    atoms = [atom for eqn in jaxpr.eqns for atom in eqn.invars] + list(jaxpr.outvars)
+    literals = [atom for atom in atoms if is_literal(atom)]
+    # By identity, for a literal cannot be hashed.
+    places = {id(atom): i for i, atom in enumerate((*jaxpr.constvars, *literals, *jaxpr.invars))}
+    count = len(consts) + len(literals) + len(jaxpr.invars)
+    equations = []
+    for eqn in jaxpr.eqns:
+        equations.append((eqn.primitive, eqn.params, tuple(places[id(a)] for a in eqn.invars)))
+        places |= {id(variable): count + i for i, variable in enumerate(eqn.outvars)}
+        count += len(eqn.outvars)
+    outputs = tuple(places[id(atom)] for atom in jaxpr.outvars)
+    plain = not any("call_jaxpr" in equation.params for equation in jaxpr.eqns)
+    fixed = (*consts, *(literal.val for literal in literals))
+    return Flat(fixed, tuple(equations), outputs, plain)
 
 
 def evaluate(closed: Any, args: Sequence[Any], process: Callable[..., Any]) -> list[Any]:
     """Run a jaxpr with a function that applies a primitive to operands and parameters."""
-    jaxpr, consts = open_jaxpr(closed)
-    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
-
-    def read(atom: Any) -> Any:
-        return atom.val if is_literal(atom) else known[atom]
-
-    for equation in jaxpr.eqns:
-        results = process(equation.primitive, [read(a) for a in equation.invars], equation.params)
-        if not equation.primitive.multiple_results:
-            results = [results]
-        known.update(zip(equation.outvars, results, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    program = flat(closed)
+    values = [*program.fixed, *args]
+    for primitive, params, places in program.equations:
+        results = process(primitive, [values[place] for place in places], params)
+        if primitive.multiple_results:
+            values.extend(results)
+        else:
+            values.append(results)
+    return [values[place] for place in program.outputs]
 
 
 def used_inputs(closed: Any) -> tuple[bool, ...]:

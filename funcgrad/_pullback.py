@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from jax import lax
 
 from . import _jaxcompat as compat
 from . import rules as _rules  # noqa: F401 -- fills the registry
@@ -63,10 +64,7 @@ class Recorded:
         self.name = getattr(fun, "__name__", repr(fun))
         self.outputs = results[:count]
         self.aux = jax.tree.unflatten(aux_tree, results[count:])
-        self.tape = Tape(
-            tape.steps, tape.inputs, tape.outputs[:count], tape.input_types,
-            tape.output_types[:count],
-        )  # fmt: skip
+        self.tape = tape if count == len(results) else _with_outputs(tape, count)
 
     @property
     def output(self) -> PyTree:
@@ -76,6 +74,13 @@ class Recorded:
         """One pytree for each argument from values for its flat inputs."""
         per_argument: tuple[Any, ...] = jax.tree.unflatten(self.in_tree, leaves)
         return per_argument
+
+
+def _with_outputs(tape: Tape, count: int) -> Tape:
+    """A tape with only so many of its outputs."""
+    return Tape(
+        tape.steps, tape.inputs, tape.outputs[:count], tape.input_types, tape.output_types[:count]
+    )
 
 
 class Pullback:
@@ -117,9 +122,28 @@ jax.tree_util.register_pytree_node(
 )
 
 
-def backward(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
-    """The cotangent of every input, with zeros where none arrives."""
-    concrete = is_concrete(tape, cotangents)
+def unit(output: Any) -> Any:
+    """The cotangent of a scalar output by itself, with which its gradient begins."""
+    if not compat.is_tracer(output):
+        return _compiled_one_like(output)
+    aval = compat.typeof(output)
+    plain = compat.is_plain(aval) and not compat.is_extended(aval.dtype)
+    return np.ones((), aval.dtype) if plain else _one_like(output)
+
+
+def _one_like(output: Any) -> Any:
+    return lax.full_like(output, 1)
+
+
+_compiled_one_like = jax.jit(_one_like)  # a fraction of what JAX takes operation by operation
+
+
+def backward(tape: Tape, cotangents: Sequence[Any], traced: bool = False) -> list[Any]:
+    """The cotangent of every input, with zeros where none arrives.
+
+    A tape without values, and a number as its cotangent, do not show that they were `traced`.
+    """
+    concrete = not traced and is_concrete(tape, cotangents)
     arrived = (sweep_concrete if concrete else sweep)(tape, cotangents)
     return [
         compat.zeros(compat.cotangent_type(aval))

@@ -270,18 +270,19 @@ def _reads(pull: Pullback, operand: int) -> bool:
 
 def check_params(rule: Rule, params: Mapping[str, Any]) -> None:
     """Raise `UnknownParameterError` for a parameter that the rule does not know."""
-    for name, value in params.items():
-        if name not in rule.known:
-            raise UnknownParameterError(
-                f"primitive `{rule.primitive}` came with the parameter {name}={value!r}, "
-                f"which its rule at {rule.where} does not know; this JAX may be newer than the "
-                "rule: teach the rule the parameter, or list it under `ignores`"
-            )
+    if rule.known.issuperset(params):
+        return
+    name = next(name for name in params if name not in rule.known)
+    raise UnknownParameterError(
+        f"primitive `{rule.primitive}` came with the parameter {name}={params[name]!r}, "
+        f"which its rule at {rule.where} does not know; this JAX may be newer than the "
+        "rule: teach the rule the parameter, or list it under `ignores`"
+    )
 
 
 def pullback_params(pull: Pullback, params: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that one function of a rule takes."""
-    return {name: params[name] for name in pull.params if name in params}
+    return {name: params[name] for name in pull.params if name in params} if pull.params else {}
 
 
 def missing_rule(

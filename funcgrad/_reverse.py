@@ -10,7 +10,7 @@ from jax import lax
 
 from . import _jaxcompat as compat
 from ._errors import RuleError
-from ._registry import Over, Pullback, Rule, lookup, pullback_params
+from ._registry import Over, Rule, lookup, pullback_params
 from ._tape import Slot, Step, Tape
 from ._trees import add_cotangents
 
@@ -25,17 +25,25 @@ def sweep(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
     Returns:
         For each input its cotangent, or None where none arrives.
     """
-    waiting: dict[Slot, Any] = {}
+    waiting: dict[Any, Any] = {}
     deliver(waiting, tape.outputs, cotangents)
-    for step in reversed(tape.steps):
-        arriving = [None if slot is None else waiting.pop(slot, None) for slot in step.writes]
-        if any(cotangent is not None for cotangent in arriving):
-            deliver(waiting, step.reads, pull(step, arriving))
+    sweep_steps(tape.steps, waiting)
     return [None if slot is None else waiting.get(slot) for slot in tape.inputs]
 
 
+def sweep_steps(steps: Sequence[Step], waiting: dict[Any, Any]) -> None:
+    """Carry the cotangents that wait at slots back over some steps, the last step first."""
+    for step in reversed(steps):
+        # A cotangent is dropped as soon as it has been carried on: nothing waits at None.
+        arriving = [waiting.pop(slot, None) for slot in step.writes]
+        for cotangent in arriving:
+            if cotangent is not None:
+                deliver(waiting, step.reads, pull(step, arriving))
+                break
+
+
 def deliver(
-    waiting: dict[Slot, Any], slots: Sequence[Slot | None], cotangents: Sequence[Any]
+    waiting: dict[Any, Any], slots: Sequence[Slot | None], cotangents: Sequence[Any]
 ) -> None:
     """Add cotangents to those that wait at their slots."""
     for slot, cotangent in zip(slots, cotangents, strict=True):
@@ -53,18 +61,25 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
         assert pullback is not None
         return list(pullback.function(step.body, step.needed, arriving))
     results = _FORMS[rule.family](rule, _ready(step), _whole(step, arriving))
-    return [_fit(step, i, result) for i, result in enumerate(results)]
+    for i, result in enumerate(results):
+        if result is not None:
+            results[i] = _fit(step, i, result)
+    return results
 
 
 def _ready(step: Step) -> Step:
     """The step as rules take it: they ask operands for shapes and dtypes, which numbers lack."""
-    if not any(isinstance(kept, (int, float, complex)) for kept in step.operands):
-        return step
-    kept = tuple(
-        compat.as_array(kept) if isinstance(kept, (int, float, complex)) else kept
-        for kept in step.operands
-    )
-    return step._replace(operands=kept)
+    for kept in step.operands:
+        if isinstance(kept, _NUMBERS):
+            return step._replace(operands=tuple(map(_as_array, step.operands)))
+    return step
+
+
+_NUMBERS = (int, float, complex)
+
+
+def _as_array(kept: Any) -> Any:
+    return compat.as_array(kept) if isinstance(kept, _NUMBERS) else kept
 
 
 def _whole(step: Step, arriving: Sequence[Any]) -> Any:
@@ -87,20 +102,28 @@ def _output(step: Step) -> Any:
 
 
 def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
-    def product(pullback: Pullback) -> Any:
+    results: list[Any] = []
+    for i, slot in enumerate(step.reads):
+        pullback = None if slot is None else rule.pullbacks[i]
+        if pullback is None:
+            results.append(None)
+            continue
         params = pullback_params(pullback, step.params)
         partial = pullback.function(_output(step), *step.operands, **params)
-        return times_partial(cotangent, partial, step.strong_zeros, rule.bounded)
-
-    return _each_operand(rule, step, product)
+        results.append(times_partial(cotangent, partial, step.strong_zeros, rule.bounded))
+    return results
 
 
 def _by_pullback(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
-    def product(pullback: Pullback) -> Any:
+    results: list[Any] = []
+    for i, slot in enumerate(step.reads):
+        pullback = None if slot is None else rule.pullbacks[i]
+        if pullback is None:
+            results.append(None)
+            continue
         params = pullback_params(pullback, step.params)
-        return pullback.function(cotangent, _output(step), *step.operands, **params)
-
-    return _each_operand(rule, step, product)
+        results.append(pullback.function(cotangent, _output(step), *step.operands, **params))
+    return results
 
 
 def _jointly(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
@@ -120,13 +143,6 @@ _FORMS = {
     "general": _by_pullback,
     "joint": _jointly,
 }
-
-
-def _each_operand(rule: Rule, step: Step, product: Any) -> list[Any]:
-    """Apply the pullback of each operand that takes a cotangent, and of no other."""
-    return [
-        None if slot is None else product(rule.pullbacks[i]) for i, slot in enumerate(step.reads)
-    ]
 
 
 def times_partial(
@@ -153,10 +169,9 @@ def _fit(step: Step, operand: int, cotangent: Any) -> Any:
     Elementwise primitives stretch a scalar, or an axis of length 1, beside a longer operand; the
     cotangent of what was stretched is a sum.
     """
-    if cotangent is None:
-        return None
     kind = type_of(step.operands[operand])
-    if cotangent.shape == kind.shape and cotangent.dtype == kind.dtype:
+    mine = compat.typeof(cotangent)
+    if mine is kind or (mine.shape == kind.shape and mine.dtype == kind.dtype):
         return cotangent
     kind = compat.cotangent_type(kind)  # of another dtype, where the operand's is extended
     if cotangent.shape == kind.shape and cotangent.dtype == kind.dtype:

@@ -19,6 +19,7 @@ import jax
 from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
 from ._reverse import sweep
+from ._sharing import shared
 from ._tape import Options
 from ._trace import record
 
@@ -83,8 +84,8 @@ _MADE: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
 
 
 def once_for(closed: Any, key: Any, make: Callable[[], Any]) -> Any:
-    """What `make` returns, made once for a jaxpr and a key, and kept while the jaxpr lives."""
-    made = _MADE.setdefault(closed, {})
+    """What `make` returns, made once for a key and all jaxprs of one structure."""
+    made = _MADE.setdefault(shared(closed), {})
     if key not in made:
         made[key] = make()
     return made[key]

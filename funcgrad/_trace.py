@@ -14,6 +14,7 @@ from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
 from . import _references as references
 from ._registry import Plan, check_params, lookup, missing_rule, plan
+from ._tangents import tangent_function
 from ._tape import CustomBackward, Options, Slot, Step, TangentMap, Tape
 
 
@@ -87,12 +88,11 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def process_primitive(self, primitive: Any, args: Sequence[Any], params: Any, /) -> Any:
         primals, reads = self.split(args)
-        needed = tuple([slot is not None for slot in reads])
         if references.SLOT in reads or primitive in references.CREATING:
             return references.process(self, primitive, args, params, reads)
+        needed = tuple([slot is not None for slot in reads])
         if True not in needed:
-            with compat.set_current_trace(self.parent):
-                return primitive.bind(*primals, **params)
+            return compat.bind_with(self.parent, primitive, primals, params)
         body = jaxprs.inlined_body(primitive, params)
         if body is not None:
             return self.inline(body, args)
@@ -101,21 +101,21 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
     def _apply_rule(
         self, primitive: Any, args: Any, params: Any, primals: Any, reads: Any, needed: Any
     ) -> Any:
-        with compat.set_current_trace(self.parent):
-            rule = lookup(primitive)
-            if rule is None:
-                raise references.refusal(primitive, args) or missing_rule(primitive, args)
-            if rule.family == "none":
-                return primitive.bind(*primals, **params)
-            if rule.forward is None:
-                check_params(rule, params)
-            how = plan(primitive, needed)
-            if how.missing is not None:
-                raise missing_rule(primitive, args, f" has none for its operand {how.missing}")
-            if rule.forward is not None:
+        rule = lookup(primitive)
+        if rule is None:
+            raise references.refusal(primitive, args) or missing_rule(primitive, args)
+        if rule.family == "none":
+            return compat.bind_with(self.parent, primitive, primals, params)
+        if rule.forward is None:
+            check_params(rule, params)
+        how = plan(primitive, needed)
+        if how.missing is not None:
+            raise missing_rule(primitive, args, f" has none for its operand {how.missing}")
+        if rule.forward is not None:
+            with compat.set_current_trace(self.parent):
                 results, body = rule.forward(self.options, needed, primals, params)
-            else:
-                results, body = primitive.bind(*primals, **params), None
+        else:
+            results, body = compat.bind_with(self.parent, primitive, primals, params), None
         if primitive.multiple_results:
             return self.record(primitive, params, primals, reads, list(results), how, body)
         return self.record(primitive, params, primals, reads, [results], how, body)[0]
@@ -181,10 +181,10 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
 
     def inline(self, body: Any, args: Sequence[Any]) -> list[Any]:
         """Run a jaxpr equation by equation; far lighter than JAX's own interpreter."""
-        if jaxprs.has_programs(body):
-            with compat.set_current_trace(self):
-                return jaxprs.jaxpr_function(body)(*args)
-        return jaxprs.evaluate(body, args, self.process_primitive)
+        if jaxprs.flat(body).plain:
+            return jaxprs.evaluate(body, args, self.process_primitive)
+        with compat.set_current_trace(self):
+            return jaxprs.jaxpr_function(body)(*args)
 
     def substitute(
         self, primitive: Any, args: Sequence[Any], params: Any, results: list[Any]
@@ -205,22 +205,30 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         reads: tuple[Slot | None, ...], results: list[Any], how: Plan, body: Any,
     ) -> list[Any]:  # fmt: skip
         """Append a step and wrap those of its results that carry a gradient."""
+        wrapped: list[Any] = []
+        writes: list[Slot | None] = []
+        kept: list[Any] = []
         keep_all = self.options.keep_values
-        avals = [compat.typeof(result) for result in results]
-        wrapped = [
-            self.variable(result, aval) if compat.is_inexact(aval) else result
-            for result, aval in zip(results, avals, strict=True)
-        ]
-        operands = tuple(
+        keep_output = keep_all or how.keep_output
+        for result in results:
+            aval = compat.typeof(result)
+            carries = compat.is_inexact(aval)
+            wrapped.append(self.variable(result, aval) if carries else result)
+            writes.append(self.slots - 1 if carries else None)
+            kept.append(result if keep_output else aval)
+        operands = [
             value if keep or keep_all else compat.typeof(value)
             for value, keep in zip(primals, how.keep_operands, strict=True)
-        )
-        outputs = tuple(results if how.keep_output or keep_all else avals)
-        writes = tuple(self.slot_of(value) for value in wrapped)
-        how_made = (compat.current_source(), self.options.strong_zeros)
+        ]
+        # What a rule of the user's returns was made at lines of that rule.
+        own = body is None
+        source = compat.source_of(results, primals) if own else compat.current_source()
         self.steps.append(
-            Step(primitive, params, reads, writes, operands, outputs, body, *how_made)
-        )
+            Step(
+                primitive, params, reads, tuple(writes), tuple(operands), tuple(kept), body, source,
+                self.options.strong_zeros,
+            )
+        )  # fmt: skip
         return wrapped
 
 
@@ -235,28 +243,6 @@ def run_custom_jvp(
     tangents_of, zeros, chosen, held = tangent_function(jvp, primals, reads, symbolic_zeros)
     _, tape = record(tangents_of, zeros, options=options.on_tangents())
     return held, TangentMap(tape, compat.Opaque(chosen))
-
-
-def tangent_function(
-    jvp: Any, primals: list[Any], reads: Any, symbolic_zeros: bool
-) -> tuple[Callable[..., list[Any]], list[Any], tuple[int, ...], list[Any]]:
-    """A rule as a function of some tangents, their zeros, their operands, and where outputs go."""
-    avals = [compat.typeof(primal) for primal in primals]
-    chosen = tuple(i for i, slot in enumerate(reads) if slot is not None)
-    held: list[Any] = []
-
-    def tangents_of(*given: Any) -> list[Any]:
-        missing = compat.symbolic_zero if symbolic_zeros else compat.zero_tangent
-        tangents = [missing(aval) for aval in avals]
-        for i, tangent in zip(chosen, given, strict=True):
-            tangents[i] = tangent
-        results = list(jvp.call_wrapped(*primals, *tangents))
-        half = len(results) // 2
-        held.extend(results[:half])
-        pairs = zip(results[half:], results[:half], strict=True)
-        return [compat.dense_tangent(tangent, primal) for tangent, primal in pairs]
-
-    return tangents_of, [compat.zero_tangent(avals[i]) for i in chosen], chosen, held
 
 
 def record(

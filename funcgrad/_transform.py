@@ -10,10 +10,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jax import lax
-
+from . import _jaxcompat as compat
 from ._arguments import check_callable, check_differentiable, check_scalar, choose
-from ._pullback import CustomRules, Pullback, Recorded, backward, recording_options
+from ._pullback import CustomRules, Pullback, Recorded, backward, recording_options, unit
 from ._tape import Tape
 
 
@@ -103,7 +102,8 @@ def value_and_grad(
         check_differentiable(chosen.primals, "grad", allow_int=allow_int, holomorphic=holomorphic)
         run = Recorded(chosen.fun, chosen.primals, has_aux, options)
         check_scalar(run, holomorphic)
-        gradients = backward(run.tape, [lax.full_like(run.outputs[0], 1)])
+        output = run.outputs[0]
+        gradients = backward(run.tape, [unit(output)], traced=compat.is_tracer(output))
         gradient = chosen.gather(run.input_tree(gradients))
         return ((run.output, run.aux) if has_aux else run.output), gradient
 

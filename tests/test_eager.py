@@ -33,7 +33,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     compile_segment = _eager._compile
 
     def noting(segment: Any) -> Any:
-        seen.append(len(segment.tape))
+        seen.append(len(segment.steps))
         return compile_segment(segment)
 
     monkeypatch.setattr(_eager, "_compile", noting)

@@ -144,8 +144,8 @@ def test_which_calls_of_jit_are_opened() -> None:
 def test_which_equations_carry_programs() -> None:
     custom = jax.custom_jvp(lambda x: x * 2)
     custom.defjvp(lambda p, t: (p[0] * 2, t[0] * 2))
-    assert jaxprs.has_programs(jax.make_jaxpr(custom)(X))
-    assert not jaxprs.has_programs(jax.make_jaxpr(jnp.sin)(X))
+    assert not jaxprs.flat(jax.make_jaxpr(custom)(X)).plain
+    assert jaxprs.flat(jax.make_jaxpr(jnp.sin)(X)).plain
 
 
 def test_a_sum_is_one_primitive() -> None:
@@ -163,3 +163,43 @@ def test_the_line_is_the_user_s() -> None:
     found = compat.source_line(jaxpr.eqns[0].source_info)
     assert found is not None
     assert found.endswith(f"test_jaxcompat.py:{line}")
+
+
+# --- what is lighter than JAX's own ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("like", [X, X[0], jnp.ones((0, 2)), X.astype(jnp.bfloat16), 1j * X])
+def test_one_number_for_every_entry(like: Any) -> None:
+    filled = compat.filled(0.5, like)
+    assert (filled.shape, filled.dtype) == (like.shape, like.dtype)
+    np.testing.assert_array_equal(filled, lax.full_like(like, 0.5))
+    assert compat.filled(3, like, np.int32).dtype == np.int32
+    assert compat.filled(3, compat.typeof(like)).shape == like.shape
+
+
+def test_one_number_is_one_equation() -> None:
+    jaxpr, _ = jaxprs.open_jaxpr(jax.make_jaxpr(lambda x: compat.filled(1, x))(X))
+    assert [equation.primitive.name for equation in jaxpr.eqns] == ["broadcast_in_dim"]
+
+
+def test_a_number_has_the_sharding_of_what_it_stands_beside() -> None:
+    mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Explicit,))
+    with jax.set_mesh(mesh):
+        x = jax.device_put(X, jax.sharding.NamedSharding(mesh, jax.P("i")))
+        assert not compat.is_plain(compat.typeof(x))
+        assert compat.typeof(compat.filled(2, x)) == compat.typeof(x)
+    assert compat.is_plain(compat.typeof(X))
+
+
+def test_the_type_of_a_value_is_jax_s() -> None:
+    mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Explicit,))
+    spread = jax.device_put(X, jax.sharding.NamedSharding(mesh, jax.P("i")))
+    for value in (X, X[0], 1.0, 2, True, np.ones(3), np.float32(1), spread, jax.random.key(0)):
+        assert compat.typeof(value) == jax.typeof(value)
+
+    @jax.jit
+    def staged(x: Any) -> Any:
+        assert compat.typeof(x) is jax.typeof(x)
+        return x
+
+    staged(X)

@@ -1,5 +1,6 @@
 """The pullback that `vjp` returns is a pytree: it crosses jit and vmap, and is applied again."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -194,3 +195,32 @@ def test_a_cotangent_that_does_not_fit(
     builtin = TypeError if error is GradientTypeError else ValueError
     with pytest.raises(builtin):
         theirs(cotangent)
+
+
+def test_a_gradient_under_jit_is_one_flat_program() -> None:
+    def linear(x: Any) -> Any:  # its tape holds no value
+        return jnp.sum(jnp.reshape(x, (3, 1)))
+
+    for _ in range(3):  # what is met again is compiled, outside of traces
+        program = jax.make_jaxpr(partial(funcgrad.grad(linear)))(X)
+        assert "jit" not in {equation.primitive.name for equation in program.eqns}
+        assert_same(funcgrad.grad(linear)(X), jax.grad(linear)(X))
+
+
+def test_a_backward_rule_of_a_user_under_jit_takes_an_array() -> None:
+    @jax.custom_vjp
+    def ruled(x: Any) -> Any:
+        return x * 2
+
+    ruled.defvjp(lambda x: (x * 2, None), lambda _, ct: (ct.at[...].mul(2),))
+    assert_same(*(jax.jit(m.grad(ruled))(X[0]) for m in (funcgrad, jax)))
+
+
+def test_a_gradient_of_one_under_jit_is_an_array() -> None:
+    @jax.jit
+    def gradient(x: Any) -> Any:
+        found = funcgrad.grad(lambda y: y)(x)
+        assert isinstance(found, jax.Array)
+        return found
+
+    assert float(gradient(X[0])) == 1

@@ -12,7 +12,7 @@ import pytest
 
 import funcgrad
 from funcgrad import _jaxcompat as compat
-from funcgrad import _staging
+from funcgrad import _sharing, _staging
 from funcgrad._staging import Origin, stage
 from funcgrad._tape import Options
 from tests.comparing import Counted, assert_same
@@ -25,7 +25,8 @@ W = jnp.asarray([[0.5, -0.2, 0.1], [0.3, 0.8, -0.4], [-0.6, 0.7, 0.2]], jnp.floa
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The choices of inputs for which a body was transformed, as they happen."""
+    """An empty table of bodies; the choices of inputs for which one was transformed."""
+    monkeypatch.setattr(_sharing, "_KEPT", type(_sharing._KEPT)())
     seen: list[Any] = []
     build = _staging._build
 

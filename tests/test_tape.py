@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax import lax
 
 import funcgrad
+from funcgrad import _jaxcompat as compat
 from funcgrad._errors import TapeError
 from funcgrad._reverse import sweep
 from funcgrad._tape import Step, Tape, check_tape
@@ -171,3 +173,52 @@ def test_values_pass_through_a_map_over_the_leaves() -> None:
 def test_a_step_knows_what_it_needs() -> None:
     step = Step(None, {}, (0, None), (1,), (), ())
     assert step.needed == (True, False)
+
+
+# --- source lines under a trace -------------------------------------------------------------------
+
+
+def lines_under_jit(fun: Any) -> list[str]:
+    """The source line of each step, where the values of the tape are those of a `jit`."""
+    found: list[str] = []
+
+    @jax.jit
+    def staged(x: Any) -> Any:
+        found.extend(str(compat.source_line(step.source)) for step in funcgrad.tape(fun, x))
+        return x
+
+    staged(jnp.float32(0.5))
+    return [line.rsplit("/", 1)[-1] for line in found]
+
+
+def test_a_step_under_jit_has_the_line_of_its_operation() -> None:
+    def fun(x: Any) -> Any:
+        y = jnp.sin(x)
+        return y * x
+
+    start = fun.__code__.co_firstlineno
+    assert lines_under_jit(fun) == [f"test_tape.py:{start + 1}", f"test_tape.py:{start + 2}"]
+
+
+def test_a_value_that_is_handed_through_has_the_line_that_did_so() -> None:
+    def fun(x: Any) -> Any:
+        y = lax.mul(x, x)
+        return compat.primitives.convert_element_type_p.bind(
+            y, new_dtype=jnp.dtype("float32"), weak_type=False, sharding=None
+        )
+
+    start = fun.__code__.co_firstlineno
+    assert lines_under_jit(fun) == [f"test_tape.py:{start + 1}", f"test_tape.py:{start + 2}"]
+
+
+def test_a_call_of_a_custom_rule_has_the_line_of_the_call() -> None:
+    @jax.custom_jvp
+    def ruled(x: Any) -> Any:
+        return x * 2
+
+    ruled.defjvp(lambda p, t: (p[0] * 2, t[0] * 2))
+
+    def fun(x: Any) -> Any:
+        return ruled(x)
+
+    assert lines_under_jit(fun) == [f"test_tape.py:{fun.__code__.co_firstlineno + 1}"]

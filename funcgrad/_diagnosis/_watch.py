@@ -18,8 +18,9 @@ import numpy as np
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
+from .._tangents import tangent_function
 from .._tape import Options, Step, TangentMap
-from .._trace import TapeTrace, tangent_function
+from .._trace import TapeTrace
 from . import _loops as loops
 from ._events import Event, Key, Watched, finite
 from ._places import Frames, body_frames, user_frames

@@ -19,6 +19,7 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
+from .._sharing import shared
 from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
 from .._tape import Options
 
@@ -81,7 +82,7 @@ def _cond_forward(
     # The key holds the other branches, but not the first: the cache must not keep it alive.
     choice: Choice = once_for(
         branches[0],
-        ("cond", needed, options, branches[1:]),
+        ("cond", needed, options, tuple(map(shared, branches[1:]))),
         lambda: _build(branches, needed[1:], options),
     )
     if "forward" not in choice.programs:

@@ -64,7 +64,7 @@ def _custom_vjp_backward(
     bwd, types, symbolic_zeros = kept.call.value
     fill = compat.symbolic_zero_of_cotangent if symbolic_zeros else compat.zeros
     cotangents = [
-        fill(aval) if cotangent is None else cotangent
+        fill(aval) if cotangent is None else compat.as_array(cotangent)
         for aval, cotangent in zip(types, arriving, strict=True)
     ]
     results = compat.run_custom_backward(bwd, kept.residuals, cotangents)

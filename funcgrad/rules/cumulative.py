@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import Case, general, linear
 from .._reverse import sweep
@@ -48,7 +49,7 @@ def _shift(x: Any, fill: float, axis: int, later: bool) -> Any:
     """Every entry's neighbour along an axis, the later or the earlier one; at the end `fill`."""
     edges = [(0, 0, 0)] * x.ndim
     edges[axis] = (-1, 1, 0) if later else (1, -1, 0)
-    return lax.pad(x, lax.full((), fill, x.dtype), edges) if x.shape[axis] else x
+    return lax.pad(x, compat.scalar(fill, x.dtype), edges) if x.shape[axis] else x
 
 
 # With y[i] = x[0] ... x[i] the product over all k <= i but j is y[j - 1] x[j + 1] ... x[i], so

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import linear
 from ._cases import at_least_single, shaped
@@ -42,7 +43,7 @@ def _fft_transpose(
 
 def _rfft_transpose(ct: Any, length: int, fft_lengths: tuple[int, ...]) -> Any:
     edges = [(0, 0, 0)] * (ct.ndim - 1) + [(0, length - ct.shape[-1], 0)]
-    padded = lax.pad(ct, lax.full((), 0, ct.dtype), edges)
+    padded = lax.pad(ct, compat.scalar(0, ct.dtype), edges)
     return lax.real(lax.fft(padded, _TYPES.FFT, fft_lengths))
 
 

@@ -16,8 +16,10 @@ import jax.numpy as jnp
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import elementwise, general, joint, linear
+from .._reverse import type_of
 from ._cases import at_least_single, binary, scalar_beside, several, unary
 
 # The neighbour of a number moves with it; towards which side it lies does not matter.
@@ -30,15 +32,18 @@ general(
 # --- kinks and ties -------------------------------------------------------------------------------
 
 
-def _share(chosen: Any, other: Any) -> Any:
+def _share(_y: Any, chosen: Any, other: Any) -> Any:
     """1 where the operand was chosen, a half where both were, else 0."""
-    return jnp.where(chosen == other, 0.5, jnp.where(chosen > other, 1.0, 0.0)).astype(
-        jnp.result_type(chosen)
-    )
+    if not compat.is_plain(type_of(_y)):
+        shares = jnp.where(chosen == other, 0.5, jnp.where(chosen > other, 1.0, 0.0))
+        return shares.astype(_y.dtype)
+    one, half, zero = (compat.filled(number, _y) for number in (1, 0.5, 0))
+    tied = lax.select(lax.eq(chosen, other), half, zero)
+    return lax.select(lax.gt(chosen, other), one, tied)
 
 
 elementwise(
-    p.max_p, lambda _y, a, b: _share(a, b), lambda _y, a, b: _share(b, a), ignores=["accuracy"],
+    p.max_p, _share, lambda _y, a, b: _share(_y, b, a), ignores=["accuracy"],
     cases=[
         binary(lax.max, (-3, 0), (0.1, 3)),
         scalar_beside(lax.max, (0.5, 3), (-3, 0)),
@@ -46,7 +51,7 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    p.min_p, lambda _y, a, b: _share(-a, -b), lambda _y, a, b: _share(-b, -a), ignores=["accuracy"],
+    p.min_p, lambda _y, a, b: _share(_y, b, a), _share, ignores=["accuracy"],
     cases=[
         binary(lax.min, (-3, 0), (0.1, 3)),
         scalar_beside(lax.min, (0.5, 3), (-3, 0)),
@@ -59,7 +64,7 @@ def _abs_pullback(ct: Any, _y: Any, x: Any) -> Any:
     """|x| moves by Re(conj(x) dx) / |x|; at 0 by dx if that is real, and not at all if complex."""
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         return lax.convert_element_type(ct, x.dtype) * lax.conj(lax.sign(x))
-    return lax.select(x >= 0, ct, -ct)
+    return lax.select(lax.ge(x, compat.filled(0, x)), ct, lax.neg(ct))
 
 
 general(
@@ -73,7 +78,7 @@ def _like(number: float, x: Any) -> Any:
 
 
 def _clamp_limit(ct: Any, outside: Any, limit: Any) -> Any:
-    held = lax.select(jnp.broadcast_to(outside, ct.shape), ct, lax.full_like(ct, 0))
+    held = lax.select(jnp.broadcast_to(outside, ct.shape), ct, compat.filled(0, ct))
     return held if limit.shape == ct.shape else held.sum()
 
 
@@ -81,7 +86,7 @@ general(
     p.clamp_p,
     # min(max(x, low), high): where the limits cross, it is the upper one that holds
     lambda ct, _y, low, x, high: _clamp_limit(ct, (low > x) & (low < high), low),
-    lambda ct, _y, low, x, high: lax.select((low < x) & (x < high), ct, lax.full_like(ct, 0)),
+    lambda ct, _y, low, x, high: lax.select((low < x) & (x < high), ct, compat.filled(0, ct)),
     lambda ct, _y, low, x, high: _clamp_limit(ct, (x > high) | (low > high), high),
     cases=[
         unary(lambda x: lax.clamp(_like(-1, x), x, _like(1, x)), -0.9, 0.9, kinks=(-1.0, 1.0)),
@@ -96,7 +101,7 @@ general(
 
 
 def _select_pullback(ct: Any, _y: Any, which: Any, *_cases: Any) -> list[Any]:
-    none = lax.full_like(ct, 0)
+    none = compat.filled(0, ct)
     if which.shape != ct.shape:
         which = lax.broadcast(which, ct.shape)
     if which.dtype == bool:

@@ -101,7 +101,7 @@ def _slice_transpose(
         for start, end, size, step in zip(start_indices, ends, _x.shape, steps, strict=True)
     ]
     del limit_indices  # where the stride does not divide the length, it lies beyond the last entry
-    return lax.pad(ct, lax.full((), 0, ct.dtype), config)
+    return lax.pad(ct, compat.scalar(0, ct.dtype), config)
 
 
 linear(
@@ -118,7 +118,7 @@ linear(
 def _pad_operand(ct: Any, _y: Any, _x: Any, _value: Any, *, padding_config: Any) -> Any:
     """Cut the padding off again; what negative padding had cut off gets zeros."""
     outer = [(-low, -high, 0) for low, high, _ in padding_config]
-    cut = lax.pad(ct, lax.full((), 0, ct.dtype), outer)
+    cut = lax.pad(ct, compat.scalar(0, ct.dtype), outer)
     strides = [inner + 1 for _, _, inner in padding_config]
     return lax.slice(cut, (0,) * ct.ndim, cut.shape, strides)
 
@@ -126,7 +126,7 @@ def _pad_operand(ct: Any, _y: Any, _x: Any, _value: Any, *, padding_config: Any)
 def _pad_value(ct: Any, _y: Any, _x: Any, _value: Any, *, padding_config: Any) -> Any:
     """The sum over the padding. (The whole sum less the operand's share would cancel.)"""
     padding = lax.pad(lax.full(_x.shape, False), lax.full((), True), padding_config)
-    return jnp.sum(lax.select(padding, ct, lax.full_like(ct, 0)))
+    return jnp.sum(lax.select(padding, ct, compat.filled(0, ct)))
 
 
 linear(

@@ -22,6 +22,7 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
+from .._sharing import shared
 from .._staging import Staged, once_for, stage
 from .._tape import Options
 from ._schedule import reverse_steps
@@ -58,7 +59,7 @@ class Run(NamedTuple):
 
 
 def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Loop:
-    key = ("while", needed, options, params["cond_nconsts"], params["cond_jaxpr"])
+    key = ("while", needed, options, params["cond_nconsts"], shared(params["cond_jaxpr"]))
     loop: Loop = once_for(params["body_jaxpr"], key, lambda: _build(options, needed, params))
     return loop
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .. import _jaxcompat as compat
 from .._jaxcompat import primitives as p
 from .._registry import general, linear
 from ._cases import several, shaped
@@ -102,18 +103,18 @@ def _put_back(ct: Any, side: Side, place: int) -> Any:
     low = place * side.spacing
     high = side.entries - low - spread(side.windows, side.stride)
     config = _at(side.axis, (low, high, side.stride - 1), ct.ndim, (0, 0, 0))
-    return lax.pad(ct, lax.full((), 0, ct.dtype), config)
+    return lax.pad(ct, compat.scalar(0, ct.dtype), config)
 
 
 def _choose(x: Any, side: Side, keeps: Callable[..., Any]) -> tuple[Any, Any]:
     """The extremum of every window along one axis, and at which place it is."""
     best = entries_at(x, side, 0)
-    chosen = lax.full_like(best, 0, jnp.int32)
+    chosen = compat.filled(0, best, np.int32)
     for place in range(1, side.size):
         entry = entries_at(x, side, place)
         kept = keeps(best, entry)
         best = lax.select(kept, best, entry)
-        chosen = lax.select(kept, chosen, lax.full_like(chosen, place))
+        chosen = lax.select(kept, chosen, compat.filled(place, best, np.int32))
     return best, chosen
 
 
@@ -127,12 +128,12 @@ def _to_chosen(ct: Any, x: Any, windows: Sequence[Ints], keeps: Callable[..., An
             x, chosen = _choose(x, side, keeps)
             taken.append((side, chosen))
     for side, chosen in reversed(taken):
-        nothing = lax.full_like(ct, 0)
-        parts = [
-            _put_back(lax.select(chosen == place, ct, nothing), side, place)
-            for place in range(side.size)
-        ]
-        ct = sum(parts[1:], parts[0])
+        nothing = compat.filled(0, ct)
+        parts = []
+        for place in range(side.size):
+            here = lax.eq(chosen, compat.filled(place, ct, np.int32))
+            parts.append(_put_back(lax.select(here, ct, nothing), side, place))
+        ct = reduce(lax.add, parts)
     return ct
 
 
@@ -147,7 +148,7 @@ def _extremum(
     apart = [
         (low, high, base - 1) for (low, high), base in zip(padding, base_dilation, strict=True)
     ]
-    padded = lax.pad(x, lax.full((), least, x.dtype), apart)
+    padded = lax.pad(x, compat.scalar(least, x.dtype), apart)
     if max(window_dimensions) > _WIDEST and set(window_dilation) == {1}:
         arrived = p.select_and_scatter_add_p.bind(
             ct, padded, select_prim=keeps, window_dimensions=window_dimensions,
@@ -156,7 +157,7 @@ def _extremum(
     else:
         windows = (window_dimensions, window_strides, window_dilation)
         arrived = _to_chosen(ct, padded, windows, keeps.bind)
-    cut = lax.pad(arrived, lax.full((), 0, ct.dtype), [(-low, -high, 0) for low, high, _ in apart])
+    cut = lax.pad(arrived, compat.scalar(0, ct.dtype), [(-low, -high, 0) for low, high, _ in apart])
     return lax.slice(cut, (0,) * x.ndim, cut.shape, base_dilation)
 
 
