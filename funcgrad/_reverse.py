@@ -52,11 +52,11 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
         (pullback,) = rule.pullbacks
         assert pullback is not None
         return list(pullback.function(step.body, step.needed, arriving))
-    results = _FORMS[rule.family](rule, _ready(step), _whole(step, arriving))
+    results = _FORMS[rule.family](rule, ready(step), _whole(step, arriving))
     return [_fit(step, i, result) for i, result in enumerate(results)]
 
 
-def _ready(step: Step) -> Step:
+def ready(step: Step) -> Step:
     """The step as rules take it: they ask operands for shapes and dtypes, which numbers lack."""
     if not any(isinstance(kept, (int, float, complex)) for kept in step.operands):
         return step
@@ -82,14 +82,14 @@ def type_of(kept: Any) -> Any:
     return kept if isinstance(kept, compat.Aval) else compat.typeof(kept)
 
 
-def _output(step: Step) -> Any:
+def output_of(step: Step) -> Any:
     return step.outputs if step.primitive.multiple_results else step.outputs[0]
 
 
 def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     def product(pullback: Pullback) -> Any:
         params = pullback_params(pullback, step.params)
-        partial = pullback.function(_output(step), *step.operands, **params)
+        partial = pullback.function(output_of(step), *step.operands, **params)
         return times_partial(cotangent, partial, step.strong_zeros, rule.bounded)
 
     return _each_operand(rule, step, product)
@@ -98,7 +98,7 @@ def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
 def _by_pullback(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     def product(pullback: Pullback) -> Any:
         params = pullback_params(pullback, step.params)
-        return pullback.function(cotangent, _output(step), *step.operands, **params)
+        return pullback.function(cotangent, output_of(step), *step.operands, **params)
 
     return _each_operand(rule, step, product)
 
@@ -107,7 +107,7 @@ def _jointly(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     (pullback,) = rule.pullbacks
     assert pullback is not None
     params = pullback_params(pullback, step.params)
-    results = pullback.function(cotangent, _output(step), *step.operands, **params)
+    results = pullback.function(cotangent, output_of(step), *step.operands, **params)
     return [
         result if slot is not None else None
         for result, slot in zip(results, step.reads, strict=True)

@@ -19,7 +19,7 @@ import jax
 from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
 from ._reverse import sweep
-from ._tape import Options
+from ._tape import Options, Tape
 from ._trace import record
 
 
@@ -62,14 +62,18 @@ class Staged:
 
     def pull(self, value_of: Callable[[Origin], Any], arriving: Sequence[Any]) -> list[Any]:
         """Sweep the body's tape, with its leaves taken from where they are found."""
+        return sweep(self.tape(value_of), arriving)
+
+    def tape(self, value_of: Callable[[Origin], Any]) -> Tape:
+        """The body's tape, with its leaves taken from where they are found."""
 
         def leaf(origin: Origin) -> Any:
             if origin.kind == "unused":  # a rule may mention it, though no result depends on it
                 return compat.zeros(self.unused[origin.place])
             return self.constants[origin.place] if origin.kind == "constant" else value_of(origin)
 
-        leaves = [leaf(origin) for origin in self.origins]
-        return sweep(jax.tree.unflatten(self.treedef, leaves), arriving)
+        whole: Tape = jax.tree.unflatten(self.treedef, [leaf(origin) for origin in self.origins])
+        return whole
 
 
 class Kept(NamedTuple):

@@ -17,8 +17,8 @@ PACKAGE = "funcgrad"
 ORDER = [
     "_lazy", "_workers",
     "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
-    "_references", "_trace", "_reverse", "_staging", "rules", "_formulas", "_eager", "_arguments",
-    "_pullback", "_transform", "_jacobian", "_scan", "_extend", "_steps", "_descent", "_target",
+    "_references", "_trace", "_reverse", "_staging", "_tangents", "rules", "_formulas", "_eager",
+    "_arguments", "_pullback", "_transform", "_jacobian", "_scan", "_extend", "_steps", "_descent", "_target",
     "_graph", "_diagnosis", "parallel", "models", "verify", "search", "train", "bench", "listing",
     "show", "checking", "audit", "cli",
     "__main__", "pytest_plugin",
