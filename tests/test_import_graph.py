@@ -16,11 +16,11 @@ PACKAGE = "funcgrad"
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
     "_lazy", "_workers",
-    "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_trees", "_tape", "_registry",
-    "_references", "_trace", "_reverse", "_staging", "_tangents", "rules", "_formulas", "_eager",
-    "_arguments", "_pullback", "_transform", "_jacobian", "_scan", "_extend", "_steps", "_descent", "_target",
-    "_graph", "_diagnosis", "parallel", "models", "verify", "search", "train", "bench", "listing",
-    "show", "checking", "audit", "cli",
+    "_errors", "_opaque", "_jaxprimitives", "_jaxcompat", "_jaxprs", "_dataflow", "_trees", "_tape",
+    "_registry", "_references", "_trace", "_reverse", "_staging", "_tangents", "rules", "_formulas",
+    "_eager", "_arguments", "_pullback", "_transform", "_jacobian", "_scan", "_extend", "_steps",
+    "_descent", "_target", "_graph", "_diagnosis", "parallel", "models", "verify", "search",
+    "train", "bench", "listing", "show", "checking", "audit", "cli",
     "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {
