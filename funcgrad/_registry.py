@@ -35,6 +35,17 @@ class Over(NamedTuple):
     denominator: Any
 
 
+class Quotient(NamedTuple):
+    """The partial numerator / denominator, the denominator being the operand itself.
+
+    Where that was stretched beside the others, its cotangent is a sum, and one division for each of
+    its entries does for all that were summed.
+    """
+
+    numerator: Any
+    denominator: Any
+
+
 class Case(NamedTuple):
     """A call that exercises a rule: tests, audits and random programs are drawn from these.
 
@@ -116,9 +127,10 @@ def elementwise(
 ) -> None:
     """Declare the local partial derivative of the output by each operand: ``(y, *xs, **params)``.
 
-    A partial may return the Python number 1 or -1: the cotangent then passes without a product; or
-    `Over(x)`, which stands for 1 / x. A `bounded` one is finite for every finite operand, so that
-    with `strong_zeros` its product needs one selection and not two.
+    A partial may return the Python number 1 or -1: the cotangent then passes without a product;
+    `Over(x)`, which stands for 1 / x, or `Quotient(a, x)`, which stands for a / x. A `bounded` one
+    is finite for every finite operand, so that with `strong_zeros` its product needs one selection
+    and not two.
     """
     _add(primitive, "elementwise", partials, ignores, cases, leading=1, bounded=bounded)
 

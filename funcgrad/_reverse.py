@@ -10,7 +10,7 @@ from jax import lax
 
 from . import _jaxcompat as compat
 from ._errors import RuleError
-from ._registry import Over, Pullback, Rule, lookup, pullback_params
+from ._registry import Over, Pullback, Quotient, Rule, lookup, pullback_params
 from ._tape import Slot, Step, Tape
 from ._trees import add_cotangents
 
@@ -90,6 +90,8 @@ def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     def product(pullback: Pullback) -> Any:
         params = pullback_params(pullback, step.params)
         partial = pullback.function(output_of(step), *step.operands, **params)
+        if isinstance(partial, Quotient) and not step.strong_zeros:
+            return _times_quotient(cotangent, *partial)
         return times_partial(cotangent, partial, step.strong_zeros, rule.bounded)
 
     return _each_operand(rule, step, product)
@@ -129,12 +131,21 @@ def _each_operand(rule: Rule, step: Step, product: Any) -> list[Any]:
     ]
 
 
+def _times_quotient(cotangent: Any, numerator: Any, denominator: Any) -> Any:
+    """The product with a partial whose denominator may have been stretched."""
+    if denominator.shape == cotangent.shape or denominator.ndim not in {0, cotangent.ndim}:
+        return lax.mul(cotangent, numerator / denominator)
+    return lax.div(_sum_to(lax.mul(cotangent, numerator), denominator.shape), denominator)
+
+
 def times_partial(
     cotangent: Any, partial: Any, strong_zeros: bool = False, bounded: bool = False
 ) -> Any:
     """The product of a cotangent and an elementwise partial: the one place where it is formed."""
     if isinstance(partial, int):
         return cotangent if partial == 1 else lax.neg(cotangent)
+    if isinstance(partial, Quotient):
+        partial = partial.numerator / partial.denominator
     quotient = isinstance(partial, Over)
     divisor = partial.denominator if quotient else partial
     product = lax.div(cotangent, divisor) if quotient else lax.mul(cotangent, divisor)

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from .._jaxcompat import primitives as p
-from .._registry import Over, elementwise, joint
+from .._registry import Over, Quotient, elementwise, joint
 from ._cases import binary, scalar_beside, several, shaped, unary
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ elementwise(
     cases=[binary(lax.mul, (-3, 3), (-3, 3), "fc"), scalar_beside(lax.mul, (-3, 3), (-3, 3))],
 )  # fmt: skip
 elementwise(
-    p.div_p, lambda _y, _a, b: Over(b), lambda y, _a, b: -y / b,
+    p.div_p, lambda _y, _a, b: Over(b), lambda y, _a, b: Quotient(-y, b),
     cases=[
         binary(lax.div, (-3, 3), (0.3, 3), "fc"),
         binary(lax.div, (-3, 3), (-3, -0.3), "fc"),
