@@ -128,5 +128,5 @@ def test_a_stretched_divisor_is_divided_by_once_for_all_that_were_summed(shape: 
     assert_same(funcgrad.grad(loss, (0, 1))(a, b), expected)
     assert_same(funcgrad.grad(loss, (0, 1), strong_zeros=True)(a, b), expected)
     program = jax.make_jaxpr(funcgrad.grad(loss, 1))(a, b)
-    divisions = [e for e in program.jaxpr.eqns if e.primitive is lax.div_p]
-    assert [e.outvars[0].aval.shape for e in divisions[1:]] == [shape]
+    made: list[Any] = [e.outvars[0].aval for e in program.jaxpr.eqns if e.primitive is lax.div_p]
+    assert [aval.shape for aval in made[1:]] == [shape]
