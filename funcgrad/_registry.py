@@ -3,8 +3,7 @@
 A rule says how a cotangent flows back through one primitive. Its functions take their arguments in
 one order: the cotangent, the output, the operands, and by keyword the primitive's parameters. (An
 elementwise partial takes no cotangent.) An argument whose name begins with an underscore is handed
-over as its type only (an abstract value with `shape` and `dtype`), so that the tape need not keep
-its value alive. The name is the declaration: there is no second list that could disagree with it.
+over as its type only, so that the tape need not keep its value alive: the name is the declaration.
 """
 
 from __future__ import annotations
@@ -36,11 +35,7 @@ class Over(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """The partial numerator / denominator, the denominator being the operand itself.
-
-    Where that was stretched beside the others, its cotangent is a sum, and one division for each of
-    its entries does for all that were summed.
-    """
+    """The partial numerator / operand; of a stretched operand the sum is divided."""
 
     numerator: Any
     denominator: Any
@@ -127,10 +122,8 @@ def elementwise(
 ) -> None:
     """Declare the local partial derivative of the output by each operand: ``(y, *xs, **params)``.
 
-    A partial may return the Python number 1 or -1: the cotangent then passes without a product;
-    `Over(x)`, which stands for 1 / x, or `Quotient(a, x)`, which stands for a / x. A `bounded` one
-    is finite for every finite operand, so that with `strong_zeros` its product needs one selection
-    and not two.
+    A partial may return the number 1 or -1 (no product is formed), `Over(x)` for 1 / x, or
+    `Quotient(a, x)` for a / x. A `bounded` one, finite for finite operands, needs one selection.
     """
     _add(primitive, "elementwise", partials, ignores, cases, leading=1, bounded=bounded)
 
@@ -179,9 +172,8 @@ def structured(
     missing output cotangent is ``None``. Calls of custom rules have no `forward`: JAX hands them to
     the trace by a method of their own.
     """
-    pull = Pullback(backward, False, (), False, ())
-    rule = Rule(primitive, "structured", (pull,), frozenset(), tuple(cases), _caller(2), forward)
-    _insert(rule)
+    pull = (Pullback(backward, False, (), False, ()),)
+    _insert(Rule(primitive, "structured", pull, frozenset(), tuple(cases), _caller(2), forward))
 
 
 def no_derivative(*primitives: Any) -> None:
@@ -207,8 +199,7 @@ def _add(
     pullbacks = tuple(None if f is None else _inspect(f, primitive, leading) for f in functions)
     named = {name for pull in pullbacks if pull is not None for name in pull.params}
     known = frozenset(named | set(ignores))
-    rule = Rule(primitive, family, pullbacks, known, tuple(cases), _caller(3), None, bounded)
-    _insert(rule)
+    _insert(Rule(primitive, family, pullbacks, known, tuple(cases), _caller(3), None, bounded))
 
 
 def _inspect(function: Callable[..., Any], primitive: Any, leading: int) -> Pullback:
