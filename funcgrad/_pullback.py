@@ -145,9 +145,14 @@ def backward(tape: Tape, cotangents: Sequence[Any], traced: bool = False) -> lis
     """
     concrete = not traced and is_concrete(tape, cotangents)
     arrived = (sweep_concrete if concrete else sweep)(tape, cotangents)
+    return dense(arrived, tape.input_types)
+
+
+def dense(arrived: Sequence[Any], types: Sequence[Any]) -> list[Any]:
+    """Cotangents of the weakness of their types, with zeros where none arrived."""
     return [
         compat.zeros(compat.cotangent_type(aval))
         if cotangent is None
         else compat.matching_weakness(cotangent, aval)
-        for aval, cotangent in zip(tape.input_types, arrived, strict=True)
+        for aval, cotangent in zip(types, arrived, strict=True)
     ]

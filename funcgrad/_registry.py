@@ -3,8 +3,7 @@
 A rule says how a cotangent flows back through one primitive. Its functions take their arguments in
 one order: the cotangent, the output, the operands, and by keyword the primitive's parameters. (An
 elementwise partial takes no cotangent.) An argument whose name begins with an underscore is handed
-over as its type only (an abstract value with `shape` and `dtype`), so that the tape need not keep
-its value alive. The name is the declaration: there is no second list that could disagree with it.
+over as its type only, so that the tape need not keep its value alive: the name is the declaration.
 """
 
 from __future__ import annotations
@@ -32,6 +31,13 @@ class Pullback(NamedTuple):
 class Over(NamedTuple):
     """The partial 1 / denominator: the cotangent is divided, which rounds once and not twice."""
 
+    denominator: Any
+
+
+class Quotient(NamedTuple):
+    """The partial numerator / operand; of a stretched operand the sum is divided."""
+
+    numerator: Any
     denominator: Any
 
 
@@ -116,9 +122,8 @@ def elementwise(
 ) -> None:
     """Declare the local partial derivative of the output by each operand: ``(y, *xs, **params)``.
 
-    A partial may return the Python number 1 or -1: the cotangent then passes without a product; or
-    `Over(x)`, which stands for 1 / x. A `bounded` one is finite for every finite operand, so that
-    with `strong_zeros` its product needs one selection and not two.
+    A partial may return the number 1 or -1 (no product is formed), `Over(x)` for 1 / x, or
+    `Quotient(a, x)` for a / x. A `bounded` one, finite for finite operands, needs one selection.
     """
     _add(primitive, "elementwise", partials, ignores, cases, leading=1, bounded=bounded)
 
@@ -167,9 +172,8 @@ def structured(
     missing output cotangent is ``None``. Calls of custom rules have no `forward`: JAX hands them to
     the trace by a method of their own.
     """
-    pull = Pullback(backward, False, (), False, ())
-    rule = Rule(primitive, "structured", (pull,), frozenset(), tuple(cases), _caller(2), forward)
-    _insert(rule)
+    pull = (Pullback(backward, False, (), False, ()),)
+    _insert(Rule(primitive, "structured", pull, frozenset(), tuple(cases), _caller(2), forward))
 
 
 def no_derivative(*primitives: Any) -> None:
@@ -195,8 +199,7 @@ def _add(
     pullbacks = tuple(None if f is None else _inspect(f, primitive, leading) for f in functions)
     named = {name for pull in pullbacks if pull is not None for name in pull.params}
     known = frozenset(named | set(ignores))
-    rule = Rule(primitive, family, pullbacks, known, tuple(cases), _caller(3), None, bounded)
-    _insert(rule)
+    _insert(Rule(primitive, family, pullbacks, known, tuple(cases), _caller(3), None, bounded))
 
 
 def _inspect(function: Callable[..., Any], primitive: Any, leading: int) -> Pullback:
@@ -293,6 +296,5 @@ def missing_rule(
     shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
     return MissingRuleError(
         f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "
-        "one with funcgrad.register_vjp, or cut the value before it with funcgrad.detach if no "
-        "gradient shall flow through it"
+        "one by funcgrad.register_vjp, or cut the value off by funcgrad.detach if none shall flow"
     )

@@ -10,7 +10,7 @@ from jax import lax
 
 from . import _jaxcompat as compat
 from ._errors import RuleError
-from ._registry import Over, Rule, lookup, pullback_params
+from ._registry import Over, Quotient, Rule, lookup, pullback_params
 from ._tape import Slot, Step, Tape
 from ._trees import add_cotangents
 
@@ -60,14 +60,14 @@ def pull(step: Step, arriving: Sequence[Any]) -> Sequence[Any]:
         (pullback,) = rule.pullbacks
         assert pullback is not None
         return list(pullback.function(step.body, step.needed, arriving))
-    results = _FORMS[rule.family](rule, _ready(step), _whole(step, arriving))
+    results = _FORMS[rule.family](rule, ready(step), _whole(step, arriving))
     for i, result in enumerate(results):
         if result is not None:
             results[i] = _fit(step, i, result)
     return results
 
 
-def _ready(step: Step) -> Step:
+def ready(step: Step) -> Step:
     """The step as rules take it: they ask operands for shapes and dtypes, which numbers lack."""
     for kept in step.operands:
         if isinstance(kept, _NUMBERS):
@@ -97,7 +97,7 @@ def type_of(kept: Any) -> Any:
     return kept if isinstance(kept, compat.Aval) else compat.typeof(kept)
 
 
-def _output(step: Step) -> Any:
+def output_of(step: Step) -> Any:
     return step.outputs if step.primitive.multiple_results else step.outputs[0]
 
 
@@ -109,7 +109,10 @@ def _by_partial(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
             results.append(None)
             continue
         params = pullback_params(pullback, step.params)
-        partial = pullback.function(_output(step), *step.operands, **params)
+        partial = pullback.function(output_of(step), *step.operands, **params)
+        if isinstance(partial, Quotient) and not step.strong_zeros:
+            results.append(_times_quotient(cotangent, *partial))
+            continue
         results.append(times_partial(cotangent, partial, step.strong_zeros, rule.bounded))
     return results
 
@@ -122,7 +125,7 @@ def _by_pullback(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
             results.append(None)
             continue
         params = pullback_params(pullback, step.params)
-        results.append(pullback.function(cotangent, _output(step), *step.operands, **params))
+        results.append(pullback.function(cotangent, output_of(step), *step.operands, **params))
     return results
 
 
@@ -130,7 +133,7 @@ def _jointly(rule: Rule, step: Step, cotangent: Any) -> list[Any]:
     (pullback,) = rule.pullbacks
     assert pullback is not None
     params = pullback_params(pullback, step.params)
-    results = pullback.function(cotangent, _output(step), *step.operands, **params)
+    results = pullback.function(cotangent, output_of(step), *step.operands, **params)
     return [
         result if slot is not None else None
         for result, slot in zip(results, step.reads, strict=True)
@@ -145,12 +148,21 @@ _FORMS = {
 }
 
 
+def _times_quotient(cotangent: Any, numerator: Any, denominator: Any) -> Any:
+    """The product with a partial whose denominator may have been stretched."""
+    if denominator.shape == cotangent.shape or denominator.ndim not in {0, cotangent.ndim}:
+        return lax.mul(cotangent, lax.div(numerator, denominator))
+    return lax.div(_sum_to(lax.mul(cotangent, numerator), denominator.shape), denominator)
+
+
 def times_partial(
     cotangent: Any, partial: Any, strong_zeros: bool = False, bounded: bool = False
 ) -> Any:
     """The product of a cotangent and an elementwise partial: the one place where it is formed."""
     if isinstance(partial, int):
         return cotangent if partial == 1 else lax.neg(cotangent)
+    if isinstance(partial, Quotient):
+        partial = lax.div(partial.numerator, partial.denominator)
     quotient = isinstance(partial, Over)
     divisor = partial.denominator if quotient else partial
     product = lax.div(cotangent, divisor) if quotient else lax.mul(cotangent, divisor)

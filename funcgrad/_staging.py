@@ -20,7 +20,7 @@ from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
 from ._reverse import sweep
 from ._sharing import shared
-from ._tape import Options
+from ._tape import Options, Tape
 from ._trace import record
 
 
@@ -29,6 +29,14 @@ class Origin(NamedTuple):
 
     kind: str  # "input", "output", "residual", "constant" or "unused"
     place: int
+
+
+class Swept(NamedTuple):
+    """The sweep of a body's tape as a program, where every output has a cotangent."""
+
+    program: Any  # a closed jaxpr: traced leaves and cotangents, to the cotangents that arrive
+    traced: tuple[bool, ...]  # which leaves of the tape the program takes
+    arrives: tuple[bool, ...]  # for which inputs of the body it returns a cotangent
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +51,7 @@ class Staged:
     unused: tuple[Any, ...]  # the types of leaves that no cotangent depends on
     treedef: Any
     reached: tuple[bool, ...]  # which outputs depend on a differentiated input
+    swept: Swept
     programs: dict[Any, Any] = field(default_factory=dict)
 
     def kept(self) -> list[Origin]:
@@ -63,14 +72,18 @@ class Staged:
 
     def pull(self, value_of: Callable[[Origin], Any], arriving: Sequence[Any]) -> list[Any]:
         """Sweep the body's tape, with its leaves taken from where they are found."""
+        return sweep(self.tape(value_of), arriving)
+
+    def tape(self, value_of: Callable[[Origin], Any]) -> Tape:
+        """The body's tape, with its leaves taken from where they are found."""
 
         def leaf(origin: Origin) -> Any:
             if origin.kind == "unused":  # a rule may mention it, though no result depends on it
                 return compat.zeros(self.unused[origin.place])
             return self.constants[origin.place] if origin.kind == "constant" else value_of(origin)
 
-        leaves = [leaf(origin) for origin in self.origins]
-        return sweep(jax.tree.unflatten(self.treedef, leaves), arriving)
+        whole: Tape = jax.tree.unflatten(self.treedef, [leaf(origin) for origin in self.origins])
+        return whole
 
 
 class Kept(NamedTuple):
@@ -118,31 +131,41 @@ def _build(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
 def analyse(tape: Any, inputs: Sequence[Any], results: Sequence[Any]) -> tuple[Staged, list[Any]]:
     """A recorded body as data, and the residuals that its forward program must return."""
     leaves, treedef = jax.tree.flatten(tape)
-    read = _read_leaves(tape, leaves, treedef)
+    swept = _swept(tape, leaves, treedef)
+    read = _read_leaves(swept)
     origins, residuals, constants, unused = _originate(leaves, read, inputs, results)
     reached = tuple(slot is not None for slot in tape.outputs)
-    fixed = (origins, constants, unused, treedef, reached)
+    fixed = (origins, constants, unused, treedef, reached, swept)
     return Staged(None, len(residuals), len(results), *fixed), residuals
 
 
-def _read_leaves(tape: Any, leaves: list[Any], treedef: Any) -> list[bool]:
+def _swept(tape: Tape, leaves: list[Any], treedef: Any) -> Swept:
+    """The sweep of a tape whose leaves are arguments, all cotangents given."""
+    arriving = [compat.cotangent_type(aval) for aval in tape.output_types]
+    traced = tuple(compat.is_tracer(leaf) for leaf in leaves)
+    count = sum(traced)
+    arrives: tuple[bool, ...] = ()
+
+    def backward(*flat: Any) -> list[Any]:
+        nonlocal arrives
+        values = iter(flat[:count])
+        whole = [next(values) if t else leaf for leaf, t in zip(leaves, traced, strict=True)]
+        swept = sweep(jax.tree.unflatten(treedef, whole), flat[count:])
+        arrives = tuple(value is not None for value in swept)
+        return [value for value in swept if value is not None]
+
+    types = [compat.typeof(leaf) for leaf, t in zip(leaves, traced, strict=True) if t]
+    program = jax.make_jaxpr(backward)(*types, *arriving)
+    return Swept(program, traced, arrives)
+
+
+def _read_leaves(swept: Swept) -> list[bool]:
     """Which leaves of a tape its sweep reads when every output has a cotangent.
 
     Constants always are: a backward rule of a user's may branch on one, which no program shows.
     """
-    arriving = [compat.cotangent_type(aval) for aval in tape.output_types]
-    traced = [compat.is_tracer(leaf) for leaf in leaves]
-    count = sum(traced)
-
-    def backward(*flat: Any) -> list[Any]:
-        values = iter(flat[:count])
-        whole = [next(values) if t else leaf for leaf, t in zip(leaves, traced, strict=True)]
-        swept = sweep(jax.tree.unflatten(treedef, whole), flat[count:])
-        return [value for value in swept if value is not None]
-
-    types = [compat.typeof(leaf) for leaf, t in zip(leaves, traced, strict=True) if t]
-    used = iter(jaxprs.used_inputs(jax.make_jaxpr(backward)(*types, *arriving))[:count])
-    return [next(used) if t else True for t in traced]
+    used = iter(jaxprs.used_inputs(swept.program)[: sum(swept.traced)])
+    return [next(used) if traced else True for traced in swept.traced]
 
 
 def _originate(

@@ -112,3 +112,21 @@ def test_any_program(names: list[str]) -> None:
 
     expected = jax.grad(fun)(X)
     assert_same(funcgrad.grad(fun)(X), expected, zero=not np.any(expected))
+
+
+@pytest.mark.parametrize("shape", [(), (1, 3), (2, 1), (1, 1), (2, 3)], ids=str)
+def test_a_stretched_divisor_is_divided_by_once_for_all_that_were_summed(shape: Any) -> None:
+    a, b = jnp.arange(1.0, 7.0).reshape(2, 3), 2 + jnp.zeros(shape)
+
+    def loss(a: Any, b: Any) -> Any:
+        return jnp.sum(jnp.sin(lax.div_p.bind(a, b)))
+
+    def explicit(a: Any, b: Any) -> Any:
+        return jnp.sum(jnp.sin(a / jnp.broadcast_to(b, a.shape)))
+
+    expected = jax.grad(explicit, (0, 1))(a, b)
+    assert_same(funcgrad.grad(loss, (0, 1))(a, b), expected)
+    assert_same(funcgrad.grad(loss, (0, 1), strong_zeros=True)(a, b), expected)
+    program = jax.make_jaxpr(funcgrad.grad(loss, 1))(a, b)
+    made: list[Any] = [e.outvars[0].aval for e in program.jaxpr.eqns if e.primitive is lax.div_p]
+    assert [aval.shape for aval in made[1:]] == [shape]

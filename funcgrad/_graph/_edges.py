@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
-from .._registry import Over, Pullback, lookup, pullback_params
+from .._registry import Over, Pullback, Quotient, lookup, pullback_params
 from ._display import Shown
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ class Edge(Shown):
         partial = pullback.function(step.outputs[0], *step.operands, **params)
         if isinstance(partial, Over):
             return 1 / partial.denominator
+        if isinstance(partial, Quotient):
+            partial = partial.numerator / partial.denominator
         shape, kind = jnp.shape(self.target.value), self.dtype
         return jnp.full(shape, partial, kind) if isinstance(partial, int) else partial
 

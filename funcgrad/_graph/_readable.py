@@ -12,6 +12,7 @@ __all__ = ["formula", "in_words"]
 # What helpers of the rules compute, apart from their care for rounding and for limits.
 SHORT = {
     "Over": "lambda a: 1 / a",
+    "Quotient": "lambda a, b: a / b",
     "_one_minus_square": "lambda a: 1 - a ** 2",
     "_exact": "lambda number, like: number",
     "mul": "lambda a, b: a * b",
@@ -60,7 +61,7 @@ def formula(node: DrawnNode, operand: int, names: Mapping[int, str], flowing: st
 
     >>> from funcgrad._graph._drawing import Quantity
     >>> one = Quantity((), "float32", (1.0,), 1.0, 1.0, 1.0, 1.0, 0.0, 0)
-    >>> rule = "lambda _y, _a, b: Over(b); lambda y, _a, b: -y / b"
+    >>> rule = "lambda _y, _a, b: Over(b); lambda y, _a, b: Quotient(-y, b)"
     >>> c = DrawnNode("c", "step", "div", {}, rule, None, None, True, False, one, one)
     >>> formula(c, 0, {0: "a", 1: "b"}, "g"), formula(c, 1, {0: "a", 1: "b"}, "g")
     ('1 / b', '-c / b')

@@ -24,8 +24,8 @@ class Position(NamedTuple):
 
     end: Any
     top: Any  # the index of the last checkpoint on the stack
-    at: Any  # the step before which each checkpoint was taken, shape (checkpoints,)
-    states: Any  # for each checkpoint its state; every leaf has a leading axis
+    at: Any  # the step before which each checkpoint was taken
+    states: Any  # for each checkpoint its state; every leaf has a leading axis; one place is spare
     gathered: Any
 
 
@@ -49,26 +49,51 @@ def reverse_steps(
         reverse: called once for each step with the state before it.
     """
     table = binomial_table(checkpoints)
-    states = [lax.broadcast(leaf, (checkpoints,)) for leaf in init]
-    at = jnp.zeros(checkpoints, jnp.int32)
+    # One place more, so that a state may be written before it is known whether it stays.
+    states = [lax.broadcast(leaf, (checkpoints + 1,)) for leaf in init]
+    at = jnp.zeros(checkpoints + 1, jnp.int32)
     first = Position(jnp.int32(count), jnp.int32(0), at, states, gathered)
 
     def step(now: Position) -> Position:
-        base = now.at[now.top]
-        free = checkpoints - 1 - now.top
-        left = now.end - base
-        target = jnp.where(free > 0, base + split(table, left, free + 1), now.end - 1)
-        target = jnp.where(left <= 1, base, target)
-        state = _advanced(advance, _load(now.states, now.top), base, target)
-        # A state is stored unless it is reversed at once, or is the checkpoint that it came from.
-        following: Position = lax.cond(
-            target == now.end - 1,
-            lambda: _reversed_one(reverse, now, state),
-            lambda: _stored(now, state, target),
+        # No conditional holds the stack of states: a compiler would copy it.
+        now, state = _approached(advance, now, lambda *where: _target(table, checkpoints, *where))
+        gathered = reverse(state, now.end - 1, now.gathered)
+        spent = (now.at[now.top] == now.end - 1) & (now.top > 0)
+        return now._replace(
+            end=now.end - 1, top=jnp.where(spent, now.top - 1, now.top), gathered=gathered
         )
-        return following
 
     return lax.while_loop(lambda now: now.end > 0, step, first).gathered
+
+
+def _target(table: Any, checkpoints: int, base: Any, top: Any, end: Any) -> Any:
+    """How far to advance from the last checkpoint; to the last step where no place is free."""
+    free = checkpoints - 1 - top
+    return jnp.where(free > 0, base + split(table, end - base, free + 1), end - 1)
+
+
+def _approached(
+    advance: Advance, now: Position, target: Callable[..., Any]
+) -> tuple[Position, State]:
+    """Advance to the last step, and leave checkpoints on the way; return the state before it."""
+
+    def going(inner: Any) -> Any:
+        return inner[0] < now.end - 1
+
+    def leg(inner: Any) -> Any:
+        base, top, at, states, state = inner
+        goal = target(base, top, now.end)
+        state = _advanced(advance, state, base, goal)
+        states = [
+            lax.dynamic_update_index_in_dim(leaf, value, top + 1, 0)
+            for leaf, value in zip(states, state, strict=True)
+        ]
+        stays = goal < now.end - 1  # else it is reversed at once
+        return goal, top + stays.astype(jnp.int32), at.at[top + 1].set(goal), states, state
+
+    first = (now.at[now.top], now.top, now.at, now.states, _load(now.states, now.top))
+    _, top, at, states, state = lax.while_loop(going, leg, first)
+    return now._replace(top=top, at=at, states=states), state
 
 
 def _load(states: Sequence[Any], index: Any) -> State:
@@ -83,20 +108,3 @@ def _advanced(advance: Advance, state: State, begin: Any, end: Any) -> State:
 
     final: State = lax.while_loop(lambda inner: inner[0] < end, step, (begin, state))[1]
     return final
-
-
-def _stored(now: Position, state: State, target: Any) -> Position:
-    top = now.top + 1
-    states = [
-        lax.dynamic_update_index_in_dim(leaf, value, top, 0)
-        for leaf, value in zip(now.states, state, strict=True)
-    ]
-    return now._replace(top=top, at=now.at.at[top].set(target), states=states)
-
-
-def _reversed_one(reverse: Reverse, now: Position, state: State) -> Position:
-    """Reverse the last step, and drop its checkpoint if it was the one before it."""
-    gathered = reverse(state, now.end - 1, now.gathered)
-    spent = (now.at[now.top] == now.end - 1) & (now.top > 0)
-    top = jnp.where(spent, now.top - 1, now.top)
-    return now._replace(end=now.end - 1, top=top, gathered=gathered)

@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from .._jaxcompat import primitives as p
-from .._registry import Over, elementwise, joint
+from .._registry import Over, Quotient, elementwise, joint
 from ._cases import binary, scalar_beside, several, shaped, unary
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ elementwise(
     cases=[binary(lax.mul, (-3, 3), (-3, 3), "fc"), scalar_beside(lax.mul, (-3, 3), (-3, 3))],
 )  # fmt: skip
 elementwise(
-    p.div_p, lambda _y, _a, b: Over(b), lambda y, _a, b: lax.neg(lax.div(y, b)),
+    p.div_p, lambda _y, _a, b: Over(b), lambda y, _a, b: Quotient(lax.neg(y), b),
     cases=[
         binary(lax.div, (-3, 3), (0.3, 3), "fc"),
         binary(lax.div, (-3, 3), (-3, -0.3), "fc"),

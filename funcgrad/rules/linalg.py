@@ -41,13 +41,22 @@ def _pull(
     summed = tuple(range(start, start + len(other_free)))
     dims = ((summed, tuple(other_free)), (tuple(range(len(batch))), tuple(other_batch)))
     order = sorted(range(len(contracted)), key=other_contracted.__getitem__)
-    came = [*batch, *free, *(contracted[i] for i in order)]
+    inner = [contracted[i] for i in order]
+    came, factors = [*batch, *free, *inner], (ct, other)
+    if [*batch, *inner, *free] == list(range(mine.ndim)):  # then nothing is to be transposed
+        came, factors, dims = [*batch, *inner, *free], (other, ct), _swapped(dims)
     product = lax.dot_general(
-        ct, other, dims, precision=precision, preferred_element_type=ct.dtype,
+        *factors, dims, precision=precision, preferred_element_type=ct.dtype,
         out_sharding=compat.explicit_sharding(type_of(mine), came),
     )  # fmt: skip
     placed = lax.transpose(product, sorted(range(mine.ndim), key=came.__getitem__))
     return placed if placed.dtype == mine.dtype else _narrow(placed, mine.dtype)
+
+
+def _swapped(dims: Any) -> Any:
+    """The dimension numbers of a product with its factors in the other order."""
+    (left, right), (left_batch, right_batch) = dims
+    return (right, left), (right_batch, left_batch)
 
 
 def _narrow(value: Any, dtype: Any) -> Any:

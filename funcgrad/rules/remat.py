@@ -56,7 +56,8 @@ def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any])
                 kept, arriving = _behind_barrier((kept, arriving))
             return _replay(body, policy, needed, options, kept, arriving)
 
-        return Checkpoint(jax.jit(forward), jax.jit(backward))
+        # `keep_unused` keeps a loop from taking the body apart, and keeping what it computes again
+        return Checkpoint(jax.jit(forward), jax.jit(backward, keep_unused=True))
 
     made: Checkpoint = once_for(body, ("remat", needed, options, policy, barrier), make)
     return made

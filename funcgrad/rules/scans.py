@@ -1,9 +1,9 @@
-"""`scan` in reverse: the tape of the body is made once, the residuals are stacked, and a second
-scan runs over them backwards.
+"""`scan` in reverse: what the sweep of the body reads is stacked, and a second scan runs over it
+backwards.
 
-What the backward body reads comes from the cheapest place: a constant of the loop, a value computed
-from constants alone (made once, before the loop), an entry of `xs` or `ys`, which are stacked
-already, and only then a residual of its own. The cotangents of constants are summed in the carry.
+`_division` says what that is, and from where the rest comes: a constant of the loop, a value made
+of constants alone, an entry of `xs` or `ys`, which are stacked already, the step before in the
+backward order. The cotangents of constants are summed in the carry.
 """
 
 from __future__ import annotations
@@ -11,51 +11,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax import lax
 
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
+from .._dataflow import Value
 from .._jaxcompat import primitives as p
 from .._registry import structured
-from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
+from .._staging import Staged, once_for, run_backward, stage
 from .._tape import Options
+from ._division import Division, divide, present
 
 
 @dataclass(eq=False, slots=True)
 class Loop:
     """A scan made ready for reverse mode."""
 
-    staged: Staged
-    consts: int
-    carry: int
+    division: Division
     needed: tuple[bool, ...]  # which inputs of the body are differentiated
     reverse: bool
     length: int
     unroll: Any
-    hoisted: dict[int, int]  # residual: its place among the loop invariants
-    invariants: Any  # the program from the constants to the loop invariants
     programs: dict[Any, Any] = field(default_factory=dict)
 
-    def place(self, origin: Origin) -> str:
-        """Where a value that the backward body reads is kept."""
-        if origin.kind == "residual":
-            return "hoisted" if origin.place in self.hoisted else "stacked"
-        if origin.kind == "output":
-            return "stacked" if origin.place < self.carry else "ys"
-        if origin.place < self.consts:
-            return "const"
-        return "stacked" if origin.place < self.consts + self.carry else "xs"
-
-    def stacked(self) -> list[Origin]:
-        return [origin for origin in self.staged.kept() if self.place(origin) == "stacked"]
+    @property
+    def staged(self) -> Staged:
+        return self.division.staged
 
     def parts(self, flat: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Constants, carry and xs, out of one flat list."""
-        ends = (self.consts, self.consts + self.carry)
-        return list(flat[: ends[0]]), list(flat[ends[0] : ends[1]]), list(flat[ends[1] :])
+        first = len(self.division.consts)
+        second = first + len(self.division.carry)
+        return list(flat[:first]), list(flat[first:second]), list(flat[second:])
 
 
 # --- preparing ------------------------------------------------------------------------------------
@@ -76,13 +66,7 @@ def _build(
     closed: Any, needed: tuple[bool, ...], options: Options, consts: int, carry: int, shape: Any
 ) -> Loop:
     needed, staged = _settle(closed, needed, options, consts, carry)
-    known = [i < consts for i in range(len(needed))]
-    settled = jaxprs.depend_only_on(staged.forward, known)[staged.outputs :]
-    places = [i for i, invariant in enumerate(settled) if invariant]
-    invariants = jaxprs.select_outputs(staged.forward, [staged.outputs + i for i in places])
-    hoisted = {residual: i for i, residual in enumerate(places)}
-    reverse, length, unroll = shape
-    return Loop(staged, consts, carry, needed, reverse, length, unroll, hoisted, invariants)
+    return Loop(divide(staged, consts, carry), needed, *shape)
 
 
 def _settle(
@@ -108,60 +92,76 @@ def _settle(
 # --- forward --------------------------------------------------------------------------------------
 
 
+class Saved(NamedTuple):
+    """What a scan keeps: for each place the values that its sweep reads there."""
+
+    still: tuple[Any, ...]  # constants, and what is made of constants alone
+    moving: tuple[Any, ...]  # stacked, of every iteration
+    after: tuple[Any, ...]  # what shared values would be in an iteration after the last one
+    loop: compat.Opaque
+
+
 def _scan_forward(
     options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
-) -> tuple[list[Any], Kept]:
+) -> tuple[list[Any], Saved]:
     loop = _prepare(options, needed, params)
     if "forward" not in loop.programs:
         loop.programs["forward"] = jax.jit(lambda *flat: _run_forward(loop, flat))
-    results, hoisted, stacks = loop.programs["forward"](*operands)
-    consts, _, xs = loop.parts(operands)
-    pools = {"const": consts, "xs": xs, "ys": results[loop.carry :], "hoisted": hoisted}
-    values = []
-    saved = iter(stacks)
-    for origin in loop.staged.kept():
-        place = loop.place(origin)
-        values.append(next(saved) if place == "stacked" else pools[place][_index(loop, origin)])
-    return results, Kept(tuple(values), compat.Opaque(loop))
+    results, hoisted, stacks, after = loop.programs["forward"](*operands)
+    division = loop.division
+    consts, carry, xs = loop.parts(operands)
+    found = dict(zip(division.hoisted, hoisted, strict=True))
+    found |= dict(zip(division.stacked, stacks, strict=True))
+    found |= dict(zip(division.ys, results[len(carry) :], strict=True))
+    found |= dict(zip((*division.consts, *division.xs), (*consts, *xs), strict=True))
+    still, moving = (tuple(found[value] for value in values) for values in _places(division))
+    return results, Saved(still, moving, tuple(after), compat.Opaque(loop))
 
 
-def _index(loop: Loop, origin: Origin) -> int:
-    """The index of a value among those of its place."""
-    place = loop.place(origin)
-    if place == "hoisted":
-        return loop.hoisted[origin.place]
-    start = {"const": 0, "xs": loop.consts + loop.carry, "ys": loop.carry}[place]
-    return origin.place - start
+def _places(division: Division) -> tuple[list[Value], list[Value]]:
+    """What the backward pass reads, apart from shared values: what is still, and what moves."""
+    read = sorted(division.read() - division.shared.keys())
+    still = {*division.consts, *division.hoisted}
+    return [v for v in read if v in still], [v for v in read if v not in still]
 
 
-def _run_forward(loop: Loop, flat: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+def _run_forward(
+    loop: Loop, flat: Sequence[Any]
+) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    division, staged = loop.division, loop.staged
     consts, init, xs = loop.parts(flat)
-    hoisted = loop.invariants(consts)
-    body = jaxprs.jaxpr_function(loop.staged.forward)
-    outputs = loop.staged.outputs
+    fixed = dict(zip(division.consts, consts, strict=True))
+    hoisted = division.flow.evaluate(division.hoisted, fixed)
+    body = jaxprs.jaxpr_function(staged.forward)
 
     def step(carry: list[Any], x: list[Any]) -> tuple[list[Any], Any]:
-        inputs = [*consts, *carry, *x]
-        everything = body(*inputs)
-        saved = loop.staged.pick(loop.stacked(), inputs, everything)
-        return everything[: loop.carry], (everything[loop.carry : outputs], saved)
+        everything = body(*consts, *carry, *x)
+        given = fixed | dict(zip((*division.carry, *division.xs), (*carry, *x), strict=True))
+        given |= dict(zip(division.made, everything, strict=True))
+        saved = division.flow.evaluate(division.stacked, given)
+        return everything[: len(carry)], (everything[len(carry) : staged.outputs], saved)
 
     carry, (ys, stacks) = lax.scan(
         step, init, xs, length=loop.length, reverse=loop.reverse, unroll=loop.unroll
     )
-    return [*carry, *ys], hoisted, stacks
+    given = fixed | dict(zip(division.carry, carry, strict=True))
+    after = division.flow.evaluate(division.carried, given)
+    return [*carry, *ys], hoisted, stacks, after
 
 
 # --- backward -------------------------------------------------------------------------------------
 
 
-def _scan_backward(kept: Kept, needed: tuple[bool, ...], arriving: Sequence[Any]) -> list[Any]:
-    loop: Loop = kept.staged.value
-    results = run_backward(loop.programs, partial(_run_backward, loop), kept.values, arriving)
+def _scan_backward(kept: Saved, needed: tuple[bool, ...], arriving: Sequence[Any]) -> list[Any]:
+    loop: Loop = kept.loop.value
+    values = (kept.still, kept.moving, kept.after)
+    results = run_backward(loop.programs, partial(_run_backward, loop), values, arriving)
     return [result if wanted else None for result, wanted in zip(results, needed, strict=True)]
 
 
-def _run_backward(loop: Loop, values: Sequence[Any], arriving: Sequence[Any]) -> list[Any]:
+def _run_backward(loop: Loop, values: Any, arriving: Sequence[Any]) -> list[Any]:
+    division = loop.division
+    still, moving, after = values
     types = loop.staged.forward.in_avals
     zero = [
         compat.zeros(compat.cotangent_type(aval)) if wanted else None
@@ -170,33 +170,48 @@ def _run_backward(loop: Loop, values: Sequence[Any], arriving: Sequence[Any]) ->
     consts, carry, _ = loop.parts(zero)
     last = [
         z if c is None or z is None else c
-        for z, c in zip(carry, arriving[: loop.carry], strict=True)
+        for z, c in zip(carry, arriving[: len(carry)], strict=True)
     ]
-    kept = loop.staged.kept()
-    still = {origin for origin in kept if loop.place(origin) in {"const", "hoisted"}}
-    fixed = {o: v for o, v in zip(kept, values, strict=True) if o in still}
-    moving = [(o, v) for o, v in zip(kept, values, strict=True) if o not in still]
+    places, moved = _places(division)
+    fixed = dict(zip(places, still, strict=True))
 
     def step(state: Any, x: Any) -> tuple[Any, Any]:
-        sums, flowing = state
+        sums, flowing, following = state
         entries, outgoing = x
-        found = fixed | {o: e for (o, _), e in zip(moving, entries, strict=True)}
-        pulled = loop.staged.pull(found.__getitem__, [*flowing, *outgoing])
+        given = fixed | dict(zip(moved, entries, strict=True))
+        before = dict(zip(division.carried, following, strict=True))
+        given |= {value: before[other] for value, other in division.shared.items()}
+        pulled = _pull(division, given, [*flowing, *outgoing])
         to_consts, to_carry, to_xs = loop.parts(pulled)
         sums = [_plus(total, new) for total, new in zip(sums, to_consts, strict=True)]
         back = [z if c is None else c for z, c in zip(carry, to_carry, strict=True)]
         flow = [c if z is not None else None for z, c in zip(carry, back, strict=True)]
-        return (sums, flow), _dense_xs(loop, to_xs)
+        kept = division.flow.evaluate(division.carried, given)
+        return (sums, flow, kept), _dense_xs(loop, to_xs)
 
-    (sums, first), to_xs = lax.scan(
+    (sums, first, _), to_xs = lax.scan(
         step,
-        (consts, last),
-        ([v for _, v in moving], arriving[loop.carry :]),
+        (consts, last, list(after)),
+        (moving, arriving[len(carry) :]),
         length=loop.length,
         reverse=not loop.reverse,
         unroll=loop.unroll,
     )
     return [*sums, *first, *to_xs]
+
+
+def _pull(division: Division, given: dict[Value, Any], arriving: Sequence[Any]) -> list[Any]:
+    """The sweep of one iteration: one cotangent or None for each input of the body."""
+    reached = division.staged.reached
+    there = (ct is not None or not wants for ct, wants in zip(arriving, reached, strict=True))
+    results = division.sweep(tuple(there))
+    types = division.flow.types
+    cotangents = {
+        value: compat.zeros(types[value]) if ct is None else ct
+        for value, ct in zip(division.cotangents, arriving, strict=True)
+    }
+    found = iter(division.flow.evaluate(present(results), given | cotangents))
+    return [None if value is None else next(found) for value in results]
 
 
 def _plus(total: Any, new: Any) -> Any:
@@ -205,7 +220,7 @@ def _plus(total: Any, new: Any) -> Any:
 
 def _dense_xs(loop: Loop, cotangents: Sequence[Any]) -> list[Any]:
     """The cotangents of one entry of xs, with zeros where none arrived."""
-    start = loop.consts + loop.carry
+    start = len(loop.division.consts) + len(loop.division.carry)
     types = loop.staged.forward.in_avals[start:]
     return [
         (compat.zeros(compat.cotangent_type(aval)) if cotangent is None else cotangent)

@@ -25,6 +25,7 @@ def step(rule: str, params: dict[str, str] | None = None) -> DrawnNode:
         ("lambda _y, _a, b: b; lambda _y, a, _b: a", 0, "params['w']"),
         ("lambda _y, _a, b: Over(b)", 0, "1 / params['w']"),
         ("lambda _y, _a, b: Over(b); lambda y, _a, b: -y / b", 1, "-c / params['w']"),
+        ("lambda _y, _a, b: Over(b); lambda y, _a, b: Quotient(-y, b)", 1, "-c / params['w']"),
         ("lambda _y, x: lax.cos(x)", 0, "cos(a)"),
         ("lambda y, _x: _one_minus_square(y)", 0, "1 - c^2"),
         ("lambda _y, x: Over(x + 1)", 0, "1 / (a + 1)"),

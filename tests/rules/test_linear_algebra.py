@@ -290,3 +290,42 @@ def test_what_has_no_gradient_says_so(
 def test_a_structured_rule_refuses_a_parameter_of_a_newer_jax() -> None:
     with pytest.raises(UnknownParameterError, match="backwards=True"):
         known(p.eigh_p, {"lower": True, "backwards": True}, "lower")
+
+
+# --- Cholesky in blocks ---------------------------------------------------------------------------
+
+LARGE = 163  # rows: more than one block, of which none is aligned
+
+
+def well_conditioned(dtype: str, *batch: int) -> Any:
+    """Well conditioned matrices that are decomposed in blocks."""
+    draw = np.random.default_rng(3)
+    parts = draw.normal(size=(2, *batch, LARGE, LARGE)) / LARGE**0.5
+    a = (parts[0] + (1j * parts[1] if dtype.startswith("complex") else 0)).astype(dtype)
+    return jnp.asarray(a @ a.conj().swapaxes(-1, -2) + 2 * np.eye(LARGE, dtype=dtype))
+
+
+def weighed(a: Any) -> Any:
+    """A number to which every entry of the factor counts differently."""
+    factor = jnp.linalg.cholesky(a)
+    weights = jnp.cos(jnp.arange(LARGE * LARGE, dtype=jnp.float32)).reshape(LARGE, LARGE)
+    return jnp.sum(jnp.real(factor) * weights + jnp.imag(factor) * weights.T + jnp.abs(factor) ** 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("batch", [(), (2,)], ids=str)
+def test_cholesky_in_blocks(dtype: str, batch: tuple[int, ...]) -> None:
+    a = well_conditioned(dtype, *batch)
+    ours, theirs = (jax.jit(module.grad(weighed))(a) for module in (funcgrad, jax))
+    assert_same(ours, theirs, factor=8)
+
+
+def test_a_hessian_of_cholesky_in_blocks() -> None:
+    a = well_conditioned("float32")
+    v = a @ a - 3 * a
+    ours = jax.jit(lambda a, v: funcgrad.hvp(weighed, (a,), (v,)))(a, v)
+    assert_same(
+        ours, jax.jit(lambda a, v: jax.jvp(jax.grad(weighed), (a,), (v,))[1])(a, v), factor=20
+    )
+    twice = jax.jit(funcgrad.grad(lambda a: jnp.sum(funcgrad.grad(weighed)(a) * v)))(a)
+    assert_same(twice, ours, factor=20)

@@ -1,0 +1,138 @@
+"""Forward mode from the rules of reverse mode: the same linear map, read in the other direction."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+import funcgrad
+from funcgrad._forward import can_push, push
+from funcgrad._pullback import Recorded, backward
+from funcgrad._tape import Options, Tape
+from tests.comparing import assert_same
+from tests.rules.rule_points import EXAMPLES, Example, kinds, main_dtype, main_shapes, sampled
+
+pytestmark = pytest.mark.usefixtures("strict_jax")
+
+
+def numbers(kind: Any, low: float, high: float, seed: int) -> Any:
+    """Random entries of a type, imaginary parts among them."""
+    draw = np.random.default_rng(seed)
+    values = draw.uniform(low, high, kind.shape)
+    if jnp.issubdtype(kind.dtype, jnp.complexfloating):
+        values = values + 0.25j * draw.uniform(low, high, kind.shape)
+    return jnp.asarray(values.astype(kind.dtype))
+
+
+def paired(left: Any, right: Any) -> float:
+    """The pairing in which a pullback is the transpose of a derivative: Re sum(left * right)."""
+    pairs = zip(left, right, strict=True)
+    wide = [(np.asarray(a, np.complex128), np.asarray(b, np.complex128)) for a, b in pairs]
+    return float(sum(np.sum(a * b).real for a, b in wide))
+
+
+def recorded(function: Any, *arguments: Any) -> Tape:
+    return Recorded(function, arguments, False, Options()).tape
+
+
+# A promise that is broken has no derivative to agree about.
+WALKED = [e for e in EXAMPLES if not e.declares("no numbers") and sampled(f"forward {e}", 6)]
+ROUNDING = {"reduce_precision", "convert_element_type"}  # to 8 bits, each direction elsewhere
+
+
+@pytest.mark.parametrize("example", WALKED, ids=str)
+def test_a_rule_read_forward_is_the_transpose_of_itself(example: Example) -> None:
+    case = example.case
+    types = kinds(case, main_shapes(case), main_dtype(case))
+    drawn = list(enumerate(zip(types.arguments, case.domains, strict=True)))
+    arguments = [numbers(kind, *domain, seed) for seed, (kind, domain) in drawn]
+    tangents = [numbers(kind, -2, 2, seed) for seed, (kind, _) in drawn]
+    tape = recorded(case.function, *arguments)
+    if not can_push(tape):
+        assert any(step.body is not None for step in tape.steps)
+        return
+    cotangents = [
+        numbers(aval, -2, 2, 9) if slot is not None else None
+        for aval, slot in zip(tape.output_types, tape.outputs, strict=True)
+    ]
+    pushed = push(tape, tangents)
+    both = [(t, c) for t, c in zip(pushed, cotangents, strict=True) if t is not None]
+    forth = paired([t for t, _ in both], [c for _, c in both])
+    back = paired(backward(tape, cotangents), tangents)
+    assert (np.isfinite(forth) and forth != 0) or example.declares("constant")
+    close = 2e-2 if example.rule.primitive.name in ROUNDING else 1e-4
+    np.testing.assert_allclose(forth, back, rtol=close, atol=1e-5)
+    for aval, tangent in zip(tape.output_types, pushed, strict=True):
+        assert tangent is None or (tangent.shape, tangent.dtype) == (aval.shape, aval.dtype)
+
+
+X = jnp.asarray([0.5, 1.5, -0.75])
+
+
+def test_tangents_of_inputs_may_be_missing() -> None:
+    def f(x: Any, y: Any) -> tuple[Any, Any]:
+        return jnp.sin(x) * y, jnp.cos(y)
+
+    tape = recorded(f, X, X + 1)
+    first, second = push(tape, [X, None])
+    assert_same(first, jax.jvp(lambda x: f(x, X + 1)[0], (X,), (X,))[1])
+    assert second is None
+    assert push(tape, [None, None]) == [None, None]
+
+
+@jax.custom_jvp
+def cubed(x: Any) -> Any:
+    return x**3
+
+
+cubed.defjvp(lambda at, by: (cubed(at[0]), by[0] * 5 * at[0] ** 2))  # 5, to tell it from the body
+
+
+def test_custom_jvp_rules_are_read_forward() -> None:
+    tape = recorded(jax.jit(lambda x: cubed(x) + x), X)
+    assert can_push(tape)
+    assert_same(push(tape, [X])[0], 5 * X**3 + X)
+
+
+def test_bodies_are_compiled_once_for_each_set_of_tangents() -> None:
+    count = 0
+
+    def body(x: Any, y: Any) -> Any:
+        nonlocal count
+        count += 1
+        return jnp.sin(x) * y
+
+    compiled = jax.jit(body)
+    for _ in range(3):
+        tape = recorded(compiled, X, X)
+        assert_same(push(tape, [X, None])[0], jnp.cos(X) * X * X)
+        assert_same(push(tape, [None, X])[0], jnp.sin(X) * X)
+    assert count == 1
+
+
+def looped(x: Any) -> Any:
+    return jnp.sum(lax.scan(lambda c, _: (jnp.sin(c) * c, None), x, None, length=3)[0])
+
+
+def test_loops_are_not_read_forward_and_their_hvp_is_right_all_the_same() -> None:
+    assert not can_push(recorded(looped, X))
+    assert not can_push(recorded(jax.jit(looped), X))
+    assert can_push(recorded(jax.jit(lambda x: jnp.sum(jnp.sin(x))), X))
+    ours = jax.jit(lambda x, v: funcgrad.hvp(looped, (x,), (v,)))(X, X + 1)
+    assert_same(ours, jax.jvp(jax.grad(looped), (X,), (X + 1,))[1], factor=8)
+
+
+def test_strong_zeros_hold_in_both_directions() -> None:
+    def f(x: Any) -> Any:
+        return jnp.sum(jnp.where(x > 0, jnp.sqrt(x), 0.0) ** 2)
+
+    x = jnp.asarray([0.0, 4.0])
+
+    def product(strong: bool) -> Any:
+        return jax.jit(lambda x, v: funcgrad.hvp(f, (x,), (v,), strong_zeros=strong))(x, x + 1)
+
+    assert np.isnan(np.asarray(product(False))).any()
+    np.testing.assert_allclose(np.asarray(product(True))[0], 0.0)
