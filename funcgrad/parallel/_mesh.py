@@ -25,7 +25,9 @@ def parse_mesh(text: str) -> dict[str, int]:
     axes: dict[str, int] = {}
     for part in text.split(","):
         name, _, size = (word.strip() for word in part.partition("="))
-        if not name.isidentifier() or not size.isdecimal() or int(size) < 1 or name in axes:
+        if name in axes:
+            raise ConfigurationError(f"the mesh {text!r} has the axis {name!r} twice; {_EXAMPLE}")
+        if not name.isidentifier() or not size.isdecimal() or int(size) < 1:
             raise ConfigurationError(
                 f"{part.strip()!r} in the mesh {text!r} is no axis; {_EXAMPLE}"
             )
@@ -56,11 +58,12 @@ def make_mesh(
     found = list(jax.devices() if devices is None else devices)
     places = math.prod(axes.values())
     if places > len(found):
+        there = "is 1 device" if len(found) == 1 else f"are {len(found)} devices"
         raise ConfigurationError(
             f"a mesh of {', '.join(f'{name}={size}' for name, size in axes.items())} has {places} "
-            f"places, but there are {len(found)} devices ({found[0].platform}); choose a smaller "
-            "one, or for a trial on the CPU set "
-            f"XLA_FLAGS=--xla_force_host_platform_device_count={places}"
+            f"places, but there {there} ({found[0].platform}); choose a smaller "
+            "one, or for a trial on the CPU set XLA_FLAGS="
+            f"--xla_force_host_platform_device_count={-(-places // jax.process_count())}"
         )
     kind = AxisType.Explicit if explicit else AxisType.Auto
     return jax.make_mesh(

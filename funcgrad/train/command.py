@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import jax
 from jax.sharding import Mesh
@@ -21,7 +21,7 @@ from funcgrad.models.widenet import WideNetParams
 from funcgrad.parallel import join_processes
 from funcgrad.train import output
 from funcgrad.train.compare import LossDifference, gradient_difference, loss_difference
-from funcgrad.train.endings import kept, raise_early_end
+from funcgrad.train.endings import kept, raise_early_end, raise_if_stopped
 from funcgrad.train.layout import check_fit, describe, make_layout
 from funcgrad.train.options import Config, configure
 from funcgrad.train.options_long_runs import RESTORE, SKIP
@@ -29,7 +29,7 @@ from funcgrad.train.processes.worker import is_worker, take_up
 from funcgrad.train.program import Compiled, compile_run, make_optimizer
 from funcgrad.train.progress import progress
 from funcgrad.train.report import Outcome, metrics, show, table
-from funcgrad.train.run import Trained, train
+from funcgrad.train.run import Pressed, Trained, train
 from funcgrad.train.stopping import stopping
 from funcgrad.train.task import Task, batch, make_task
 
@@ -92,10 +92,10 @@ def _run(config: Config, as_json: bool) -> int:
     check_fit(task, config.width, mesh)
     output.prepare(config.out)
     extras = _load_extras(config)
-    outcome = _train(config, task, mesh, extras.checkpoints)
-    _write(outcome)
-    if outcome.trained.stop == "interrupted" or outcome.trained.failure is not None:
-        raise_early_end(outcome)
+    with stopping() as pressed:
+        outcome = _train(config, task, mesh, extras.checkpoints, pressed)
+        _write(outcome)
+        raise_if_stopped(outcome, pressed())
     outcome = _finish(outcome, extras)
     _report(outcome, as_json)
     raise_early_end(outcome)
@@ -144,7 +144,11 @@ def _optional(module: str) -> ModuleType | None:
 
 
 def _train(
-    config: Config, task: Task, mesh: Mesh | None, checkpoints: ModuleType | None
+    config: Config,
+    task: Task,
+    mesh: Mesh | None,
+    checkpoints: ModuleType | None,
+    pressed: Pressed,
 ) -> Outcome:
     device = _device() + describe(mesh)
     optimizer = make_optimizer(config.optimizer, config.learning_rate, config.clip_norm)
@@ -152,7 +156,7 @@ def _train(
     compiled = compile_run(task, optimizer, steps, mesh, skip=config.on_nonfinite == SKIP)
     _say(f"compiled for {device} in {compiled.seconds:.2f} s")
     first = gradient_difference(task.loss, task.params, *batch(task, 0))
-    trained = _walk(config, task, compiled, steps, checkpoints)
+    trained = _walk(config, task, compiled, steps, checkpoints, pressed)
     last = gradient_difference(task.loss, trained.before, *batch(task, trained.last_step))
     outcome = Outcome(
         config, task, trained, _initial_loss(task, trained), first, last, None, None, None, device
@@ -163,7 +167,12 @@ def _train(
 
 
 def _walk(
-    config: Config, task: Task, compiled: Compiled, steps: int, checkpoints: ModuleType | None
+    config: Config,
+    task: Task,
+    compiled: Compiled,
+    steps: int,
+    checkpoints: ModuleType | None,
+    pressed: Pressed,
 ) -> Trained:
     """The steps of a run, kept by checkpoints if there are any."""
     with contextlib.ExitStack() as stack:
@@ -174,8 +183,7 @@ def _walk(
             if start is not None:
                 checkpoints.check_steps(start.position.done, steps, config)
                 _say(f"goes on from the checkpoint of step {start.position.done}")
-        pressed = stack.enter_context(stopping())
-        advance = stack.enter_context(progress("training", steps, sys.stderr))
+        advance = stack.enter_context(progress("training", steps, _watched()))
         return train(
             compiled, steps, advance, start=start, keeper=keeper,
             restore=config.on_nonfinite == RESTORE, pressed=pressed,
@@ -227,7 +235,7 @@ def _compare(outcome: Outcome, reference: ModuleType) -> LossDifference | None:
     config, steps = outcome.config, len(outcome.trained.losses)
     with progress("reference", steps, sys.stderr) as advance:
         losses = reference.reference_losses(
-            outcome.task, config.optimizer, config.learning_rate, steps, advance
+            outcome.task, config.optimizer, config.learning_rate, steps, advance, config.clip_norm
         )
     return loss_difference(outcome.losses, losses[config.warm_start_steps :])
 
@@ -250,4 +258,10 @@ def _report(outcome: Outcome, as_json: bool) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads stderr any more, and the run goes on
+        print(line, file=_watched(), flush=True)
+
+
+def _watched() -> TextIO:
+    """Where a run is watched: the stderr of the first process."""
+    return sys.stderr if jax.process_index() == 0 else sys.stdout

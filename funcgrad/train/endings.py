@@ -35,6 +35,36 @@ def raise_early_end(outcome: Outcome) -> None:
         raise DivergedError(_diverged(outcome))
 
 
+def raise_if_stopped(outcome: Outcome, pressed: int | None) -> None:
+    """Raise what keeps a run from being finished: a signal, or a checkpoint that failed.
+
+    Args:
+        outcome: whose results are written.
+        pressed: a signal that may have come only after the last step.
+
+    Raises:
+        CheckpointError, RunInterrupted: see `raise_early_end`.
+    """
+    trained = outcome.trained
+    if trained.stop == "interrupted" or trained.failure is not None:
+        raise_early_end(outcome)
+    if pressed is not None:
+        raise RunInterrupted(
+            f"{word_for(pressed)} after the last step; the results are in {outcome.config.out}/, "
+            "without a picture",
+            pressed,
+        )
+
+
+def word_for(number: int) -> str:
+    """What a signal does to a run.
+
+    >>> word_for(signal.SIGINT), word_for(signal.SIGTERM)
+    ('interrupted', 'terminated')
+    """
+    return "interrupted" if number == signal.SIGINT else "terminated"
+
+
 def kept(outcome: Outcome) -> WideNetParams:
     """The parameters that a user can go on with."""
     trained = outcome.trained
@@ -43,8 +73,9 @@ def kept(outcome: Outcome) -> WideNetParams:
 
 def _interrupted(outcome: Outcome) -> str:
     config, trained = outcome.config, outcome.trained
-    name = "interrupted" if trained.signal == signal.SIGINT else "terminated"
-    go_on = "" if config.checkpoint is None else "; the same command with --resume goes on"
+    assert trained.signal is not None
+    name = word_for(trained.signal)
+    go_on = "" if config.checkpoint is None else "; the same command with a bare --resume goes on"
     return (
         f"{name} after {len(outcome.losses)} of {config.steps} steps; what was done is in "
         f"{config.out}/{output.METRICS} and {output.PARAMETERS}{go_on}"

@@ -15,7 +15,7 @@ from funcgrad.train.dry_run.options import add_dry_run_arguments
 from funcgrad.train.optimizers import RULES, find_rule
 from funcgrad.train.options_devices import add_device_arguments
 from funcgrad.train.options_long_runs import KEEP, add_long_run_arguments, check_long_run
-from funcgrad.train.options_types import positive_number, whole_number
+from funcgrad.train.options_types import folder, positive_number, whole_number
 
 LARGEST_WIDTH = 2**24  # a layer of this width fills a small GPU; beyond lies a typing error
 
@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--out",
-        type=Path,
+        type=folder,
         default=Path("widenet-run"),
         metavar="DIR",
         help="folder for metrics.json, parameters.npz and widenet.png (default: widenet-run/)",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from funcgrad._errors import ConfigurationError
-from funcgrad.train.options_types import positive_number, whole_number
+from funcgrad.train.options_types import folder, positive_number, whole_number
 
 KEEP = 3
 LATEST = -1
@@ -19,7 +18,7 @@ def add_long_run_arguments(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add(
         "--checkpoint",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="folder for checkpoints, written while the run goes on (extra: checkpoint)",
     )

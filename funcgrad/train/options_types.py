@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -25,6 +26,17 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def folder(text: str) -> Path:
+    """Read the path of a folder; an empty one, as of a variable that is not set, is a mistake.
+
+    >>> folder("here").name
+    'here'
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("must be the path of a folder, but is empty")
+    return Path(text)
 
 
 def positive_number(text: str) -> float:

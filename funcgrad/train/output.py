@@ -17,8 +17,12 @@ from funcgrad._errors import ConfigurationError
 METRICS, PARAMETERS, PICTURE = "metrics.json", "parameters.npz", "widenet.png"
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, option: str = "--out") -> None:
     """Make a folder and try out whether files can be made in it, before a long run.
+
+    Args:
+        folder: which.
+        option: what names it on the command line.
 
     Raises:
         ConfigurationError: they cannot.
@@ -40,7 +44,7 @@ def prepare(folder: Path) -> None:
         if isinstance(error, FileExistsError):
             reason = "a file has that name"
         raise ConfigurationError(
-            f"cannot write to the folder {folder}: {reason}; choose another one by --out DIR"
+            f"cannot write to the folder {folder}: {reason}; choose another one by {option} DIR"
         ) from error
 
 

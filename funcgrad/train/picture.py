@@ -130,10 +130,11 @@ def _predicted_against_true(axes: Any, outcome: Outcome, params: WideNetParams) 
 
 def _explained(true: Array, predicted: Array) -> float:
     """The share of the variance that is explained; of a constant nothing can be."""
-    around_mean = np.sum((true - true.mean()) ** 2)
-    if around_mean == 0:
-        return float("nan")
-    return float(1 - np.sum((true - predicted) ** 2) / around_mean)
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that float64 cannot square
+        around_mean = np.sum((true - true.mean()) ** 2)
+        if around_mean == 0:
+            return float("nan")
+        return float(1 - np.sum((true - predicted) ** 2) / around_mean)
 
 
 def _confusion(axes: Any, outcome: Outcome, params: WideNetParams) -> None:

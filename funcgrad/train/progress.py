@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def _lines(title: str, total: int, stream: TextIO) -> Callable[[int, float], Non
         tenth = done * LINES // max(total, 1)
         if tenth > shown:
             shown = tenth
-            print(f"{title}: step {done} of {total}, loss {loss:#.7g}", file=stream, flush=True)
+            with contextlib.suppress(OSError):  # the run matters, whether or not it is watched
+                print(f"{title}: step {done} of {total}, loss {loss:#.7g}", file=stream, flush=True)
 
     return advance

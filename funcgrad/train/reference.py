@@ -37,7 +37,12 @@ except ImportError as error:
 
 
 def reference_losses(
-    task: Task, optimizer: str, learning_rate: float, steps: int, advance: Advance
+    task: Task,
+    optimizer: str,
+    learning_rate: float,
+    steps: int,
+    advance: Advance,
+    clip_norm: float | None = None,
 ) -> NDArray[np.float32]:
     """Train in Flax and Optax and return the loss before each step.
 
@@ -47,6 +52,7 @@ def reference_losses(
         learning_rate: the step size.
         steps: how many steps, those of the warm start included.
         advance: told how many steps are done and the latest loss, after every piece.
+        clip_norm: the largest norm of the gradient, beyond which it is scaled down to it.
 
     Raises:
         ConfigurationError: the name is unknown.
@@ -59,6 +65,8 @@ def reference_losses(
     """
     rule = find_rule(optimizer)
     transformation = getattr(optax, rule.factory)(learning_rate, **rule.settings)
+    if clip_norm is not None:
+        transformation = optax.chain(optax.clip_by_global_norm(clip_norm), transformation)
     model = to_nnx(task.params)
     graph, state = nnx.split((model, nnx.Optimizer(model, transformation, wrt=nnx.Param)))
     kind, data = task.data.kind, (task.data.x, task.data.y)

@@ -18,6 +18,7 @@ from rich.text import Text
 from funcgrad import __version__
 from funcgrad.train.compare import GradientDifference, LossDifference
 from funcgrad.train.options import Config
+from funcgrad.train.options_long_runs import LATEST, SKIP
 from funcgrad.train.progress import on_terminal
 from funcgrad.train.run import Trained
 from funcgrad.train.task import Task
@@ -92,10 +93,11 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
 
 
 def _plain(configuration: dict[str, Any]) -> dict[str, Any]:
-    return {
+    plain = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in configuration.items()
     }
+    return plain | {"resume": "latest"} if plain["resume"] == LATEST else plain
 
 
 def _shortest(value: float | np.float32) -> float:
@@ -123,7 +125,7 @@ def table(outcome: Outcome) -> list[tuple[str, str]]:
         ("seconds for compilation", f"{trained.compile_seconds:.3f}"),
         ("seconds for training", f"{trained.train_seconds:.3f}"),
     ]
-    if trained.skipped:
+    if config.on_nonfinite == SKIP and trained.skipped:
         rows.append(("steps without effect", f"{trained.skipped}, for they were not finite"))
     if trained.restored:
         rows.append(("restored checkpoints", ", ".join(map(str, trained.restored))))

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM during a run: it ends after the piece at hand, with its results."""
+"""Ctrl-C, SIGTERM and SIGHUP during a run: it ends after the piece at hand, with its results."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 _PATIENCE = 3  # times Ctrl-C is pressed until a run that does not end is abandoned
 
 
@@ -34,7 +37,8 @@ def stopping() -> Iterator[Callable[[], int | None]]:
             raise KeyboardInterrupt("abandoned; what was not written yet is lost")
         if len(came) == 1 and number == signal.SIGINT:
             # Straight to the stream: print may be what was interrupted.
-            sys.stderr.write("stopping; press Ctrl-C twice more to abandon the run\n")
+            with contextlib.suppress(OSError):
+                sys.stderr.write("stopping; press Ctrl-C twice more to abandon the run\n")
 
     before = _install(note)
     try:

@@ -1,5 +1,6 @@
 """`funcgrad train` inside this process; through a shell it is in tests/test_cli.py."""
 
+import io
 import json
 import os
 import signal
@@ -188,6 +189,44 @@ def test_ctrl_c_keeps_what_was_done(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "funcgrad: interrupted after 2 of 5 steps; what was done is in " in shown.err
+
+
+def test_the_reference_clips_the_gradient_too(train: Any, tmp_path: Path) -> None:
+    assert train("--steps", "30", "--reference", "--clip-norm", "0.5") == 0
+    record = metrics(tmp_path / "out")
+    assert record["reference_difference"]["largest"] < 1e-5
+    clipped = record["losses"]
+    assert train("--steps", "30") == 0
+    assert metrics(tmp_path / "out")["losses"][-1] != pytest.approx(clipped[-1], rel=1e-3)
+
+
+def test_a_signal_after_the_last_step_keeps_the_results(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = command._write
+
+    def late(outcome: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(outcome)
+
+    monkeypatch.setattr(command, "_write", late)
+    assert train("--steps", "5") == 143
+    assert names(tmp_path / "out") == FILES[:2]
+    assert (
+        "funcgrad: terminated after the last step; the results are in " in capsys.readouterr().err
+    )
+
+
+def test_a_run_that_nobody_watches_any_more_goes_on(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert train("--steps", "5") == 0
+    assert names(tmp_path / "out") == FILES
 
 
 def test_ctrl_c_during_the_reference_keeps_the_results(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,9 @@ def opened(config: Config, task: Task, compiled: Compiled) -> Iterator[Checkpoin
     """
     assert config.checkpoint is not None
     folder = config.checkpoint
+    prepare(folder, "--checkpoint")
     if jax.process_index() == 0:
-        prepare(folder)
+        _remove_unfinished(folder)
     with _locked(folder), quiet():
         run = identity(config, task)
         made = Checkpoints(folder, config.every, config.keep, run, compiled)
@@ -47,6 +49,12 @@ def opened(config: Config, task: Task, compiled: Compiled) -> Iterator[Checkpoin
             yield made
         finally:
             made.close()
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what a killed run had begun to write, under the names that Orbax gives it."""
+    for path in folder.glob("checkpoint_*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -42,10 +42,14 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     ['--width 4 there, 8 here']
     """
     return [
-        f"{_word(name)} {there.get(name)} there, {here.get(name)} here"
+        f"{_word(name)} {_value(there.get(name))} there, {_value(here.get(name))} here"
         for name in {**there, **here}
         if there.get(name) != here.get(name)
     ]
+
+
+def _value(value: Any) -> Any:
+    return "not given" if value is None else value
 
 
 def _word(name: str) -> str:

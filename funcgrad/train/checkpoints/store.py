@@ -60,9 +60,7 @@ class Checkpoints:
         self._below: float = np.inf  # only checkpoints before this step are gone back to
         self._pending: int | None = None
         ignore_abandoned_tasks()
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, step_prefix=_PREFIX, cleanup_tmp_directories=True
-        )
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, step_prefix=_PREFIX)
         self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def steps(self) -> list[int]:
@@ -125,7 +123,7 @@ class Checkpoints:
             raise CheckpointError(
                 f"the checkpoint of step {self._pending} cannot be written to {self.folder}: "
                 f"{first_line(error)}; {last}. When the cause is mended, the same command "
-                "with --resume goes on"
+                "with a bare --resume goes on"
             ) from error
 
     def close(self) -> None:
@@ -148,9 +146,9 @@ class Checkpoints:
         if step is None or (step == LATEST and not steps):
             return None
         if step not in (LATEST, *steps):
-            found = ", ".join(map(str, steps)) or "none"
+            found = f"only of {', '.join(map(str, steps))}" if steps else "none at all"
             raise CheckpointError(
-                f"there is no checkpoint of step {step} in {self.folder}; there are: {found}"
+                f"there is no checkpoint of step {step} in {self.folder}; there is {found}"
             )
         step = steps[-1] if step == LATEST else step
         with self._offering(step):

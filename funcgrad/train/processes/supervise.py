@@ -24,10 +24,11 @@ from typing import NamedTuple
 from funcgrad._errors import ProcessLostError, RunInterrupted
 from funcgrad.train.options_devices import AUTO
 from funcgrad.train.processes.worker import LOST, WORKER
+from funcgrad.train.stopping import SIGNALS
 
 _TICK = 0.05  # seconds
 _GRACE = 10.0  # seconds for the others to end by themselves, once one has failed
-_FORWARDED = (signal.SIGINT, signal.SIGTERM)
+_FORWARDED = SIGNALS
 
 
 class Child(NamedTuple):
@@ -184,8 +185,9 @@ def _verdict(endings: Sequence[Ending], options: argparse.Namespace, signals: Se
     if signals and any(ending.killed for ending in endings):
         raise RunInterrupted("ended by force, for the processes did not end", signals[0])
     lost = [ending for ending in endings if ending.code < 0 or ending.code == LOST]
-    if not lost:
-        first = next(ending for ending in endings if ending.code)
+    told = [ending for ending in endings if ending.code > 0 and ending.code != LOST]
+    if told:  # that the others waited for it in vain is no news
+        first = told[0]
         if first.child.number != 0:  # process 0 has told by itself
             sys.stderr.write(f"{_last_line(first.child.log)} (process {first.child.number})\n")
         return first.code
@@ -222,7 +224,7 @@ def _remedy(options: argparse.Namespace) -> str:
         return f"There is no checkpoint in {options.checkpoint} yet; start again"
     return (
         f"The checkpoint of step {max(steps)} is in {options.checkpoint}: the same command with "
-        "--resume goes on from there"
+        "a bare --resume goes on from there"
     )
 
 

@@ -114,7 +114,7 @@ def test_a_folder_with_checkpoints_is_not_overwritten(
         (("--learning-rate", "0.5"), "is of another run: --learning-rate 0.001 there, 0.5 here."),
         (("--width", "4"), "--width 8 there, 4 here."),
         (("--seed", "1"), "--seed 2021 there, 1 here; examples "),
-        (("--clip-norm", "2"), "--clip-norm None there, 2.0 here."),
+        (("--clip-norm", "2"), "--clip-norm not given there, 2.0 here."),
         (("--optimizer", "sgd"), "there is no optimizer"),
         (("--steps", "5"), "of step 20 is beyond the 5 steps of this run"),
         (("--resume", "15"), "there is no checkpoint of step 15 in"),
@@ -228,6 +228,31 @@ def test_without_orbax_the_run_ends_before_it_begins(
 def test_what_needs_a_folder_says_so(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *words.split()]) == 2
     assert f"{words.removesuffix(' 5')} needs --checkpoint DIR" in last_line(capsys)
+
+
+@pytest.mark.parametrize("words", [("--checkpoint", ""), ("--out", "")], ids=str)
+def test_an_empty_folder_is_a_mistake(
+    words: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *words]) == 2
+    assert f"argument {words[0]}: must be the path of a folder" in last_line(capsys)
+
+
+def test_a_file_is_no_folder_for_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    words = ["--checkpoint", str(tmp_path / "file" / "below"), "--out", str(tmp_path / "out")]
+    assert main(["train", *SMALL, *words]) == 2
+    assert last_line(capsys).endswith("Not a directory; choose another one by --checkpoint DIR")
+
+
+def test_what_a_killed_run_began_is_removed(train: Train, tmp_path: Path) -> None:
+    begun = tmp_path / "kept" / "checkpoint_10.orbax-checkpoint-tmp"
+    begun.mkdir(parents=True)
+    assert train("--steps", "10") == 0
+    assert not begun.exists()
+    assert steps(tmp_path / "kept") == [10]
 
 
 # --- a full disk ----------------------------------------------------------------------------------

@@ -141,7 +141,9 @@ def test_a_lost_process_ends_the_run_with_a_sentence(
     last = told.splitlines()[-1]
     how = "was ended by SIGKILL" if number == signal.SIGKILL else "gave no sign of life"
     assert last.startswith(f"funcgrad: error: process 1 of 2 {how}")
-    saved = re.search(r"The checkpoint of step (\d+) is in kept: the same command with --res", last)
+    saved = re.search(
+        r"The checkpoint of step (\d+) is in kept: the same command with a bare", last
+    )
     assert saved
     assert int(saved[1]) > 0
     more = ["--processes", "2", *ENDLESS[2:], "--steps", saved[1], "--warm-start-steps", "1"]
@@ -163,7 +165,7 @@ def test_a_signal_ends_with_results_and_a_checkpoint(
     word = "interrupted" if number == signal.SIGINT else "terminated"
     said = re.match(rf"funcgrad: {word} after (\d+) of 100000000 steps; what was done", last)
     assert said, told
-    assert last.endswith("the same command with --resume goes on")
+    assert last.endswith("the same command with a bare --resume goes on")
     steps = max(int(path.name.split("_")[1]) for path in (tmp_path / "kept").glob("checkpoint_*"))
     assert steps == int(said[1]) + 1  # with the step of the warm start
     assert len(losses(tmp_path / "widenet-run")) == int(said[1])
