@@ -1,9 +1,8 @@
 """The table of VJP rules, the forms in which a rule is declared, and what a declaration must say.
 
 A rule says how a cotangent flows back through one primitive. Its functions take their arguments in
-one order: the cotangent, the output, the operands, and by keyword the primitive's parameters. (An
-elementwise partial takes no cotangent.) An argument whose name begins with an underscore is handed
-over as its type only, so that the tape need not keep its value alive: the name is the declaration.
+one order: cotangent, output, operands, and by keyword the primitive's parameters. (An elementwise
+partial takes none.) An argument whose name begins with `_` is a type: no value is kept for it.
 """
 
 from __future__ import annotations
@@ -296,5 +295,6 @@ def missing_rule(
     shapes = ", ".join(str(compat.typeof(arg)) for arg in args)
     return MissingRuleError(
         f"no VJP rule: primitive `{primitive}`{detail}, applied to ({shapes}) at {where}; register "
-        "one by funcgrad.register_vjp, or cut the value off by funcgrad.detach if none shall flow"
+        "one with funcgrad.register_vjp, or cut the value before it with funcgrad.detach if no "
+        "gradient shall flow through it"
     )
