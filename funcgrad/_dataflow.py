@@ -130,18 +130,18 @@ class Dataflow:
         needed = self.needed(wanted, stop)
         return {v for v in needed if v in stop or self.makers[v] is None} - self.constants.keys()
 
-    def moved(self, wanted: Value, onto: Mapping[Value, Value]) -> Value | None:
-        """The value that is computed likewise from other inputs, if it is in the graph."""
-        found: dict[Value, Value | None] = {**{c: c for c in self.constants}, **onto}
-        for value in sorted(self.needed([wanted], onto)):
-            maker = self.makers[value]
-            if value in found:
-                continue
-            operands = () if maker is None else tuple(found[v] for v in maker.operands)
-            key = None if maker is None or None in operands else _key(maker.equation, operands)
-            first = None if key is None else self.known.get(key)
-            found[value] = None if first is None or maker is None else first + value - maker.first
-        return found[wanted]
+    def moved(self, onto: Mapping[Value, Value]) -> list[Value | None]:
+        """For each value the one that is computed likewise from other inputs, if there is one."""
+        found: list[Value | None] = [None] * len(self.makers)
+        for value, maker in enumerate(self.makers):
+            if value in onto or value in self.constants:
+                found[value] = onto.get(value, value)
+            elif maker is not None:
+                operands = tuple([found[operand] for operand in maker.operands])
+                key = None if None in operands else _key(maker.equation, operands)
+                first = None if key is None else self.known.get(key)
+                found[value] = None if first is None else first + value - maker.first
+        return found
 
     def evaluate(self, wanted: Sequence[Value], given: Mapping[Value, Any]) -> list[Any]:
         """Compute values from given ones."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from . import _jaxcompat as compat
 from ._arguments import check_callable, check_differentiable, choose
-from ._eager import is_concrete
 from ._errors import GradientTypeError, GradientValueError
 from ._forward import can_push, push
 from ._pullback import CustomRules, Recorded, backward, dense, recording_options
@@ -163,10 +162,9 @@ def hvp(
 def _along(tape: Tape, vector: Sequence[Any]) -> list[Any]:
     """The derivative of a gradient along a vector.
 
-    Forward, it needs fewer operations, and no cotangent is transposed twice. With concrete values
-    backward is faster, since there its steps are compiled in segments.
+    Forward, it needs fewer operations, and no cotangent is transposed twice.
     """
-    if is_concrete(tape, vector) or not can_push(tape):
+    if not can_push(tape):
         return backward(tape, vector)
     return dense(push(tape, vector), tape.input_types)
 

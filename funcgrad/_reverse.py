@@ -148,9 +148,18 @@ _FORMS = {
 }
 
 
+def _is_narrow(dtype: Any) -> bool:
+    """Whether numbers of a dtype end where products of usual ones lie: those of float16 do."""
+    return bool(dtype.itemsize < 4 and dtype != jnp.bfloat16)
+
+
 def _times_quotient(cotangent: Any, numerator: Any, denominator: Any) -> Any:
-    """The product with a partial whose denominator may have been stretched."""
-    if denominator.shape == cotangent.shape or denominator.ndim not in {0, cotangent.ndim}:
+    """The product with a partial whose denominator may have been stretched.
+
+    Then the sum is divided, and not each of its terms; unless these might overflow before.
+    """
+    stretched = denominator.shape != cotangent.shape and denominator.ndim in {0, cotangent.ndim}
+    if not stretched or _is_narrow(cotangent.dtype):
         return lax.mul(cotangent, lax.div(numerator, denominator))
     return lax.div(_sum_to(lax.mul(cotangent, numerator), denominator.shape), denominator)
 

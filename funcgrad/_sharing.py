@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
+from types import FunctionType
 from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from . import _jaxprs as jaxprs
 
@@ -122,4 +126,41 @@ def _value(value: Any) -> Any:
         return kind, tuple([_value(entry) for entry in value])
     if hasattr(getattr(value, "jaxpr", value), "eqns"):
         return _described(value)
+    if not _is_light(value):
+        raise _Unequal
     return kind, value
+
+
+def _is_light(value: Any, depth: int = 8) -> bool:
+    """Whether keeping a parameter keeps no data of a user alive, by what a function closes over."""
+    if depth == 0 or isinstance(value, (np.ndarray, jax.Array)):
+        return False
+    if isinstance(value, (type, Mesh)) or not (callable(value) or isinstance(value, _NESTED)):
+        return True
+    held = _held(value)
+    return held is not None and all(_is_light(entry, depth - 1) for entry in held)
+
+
+_NESTED = (tuple, list)
+
+
+def _held(value: Any) -> Sequence[Any] | None:
+    """What a function or a collection refers to; None where that is not known."""
+    if isinstance(value, _NESTED):
+        return value
+    if isinstance(value, FunctionType):
+        return *[c.cell_contents for c in value.__closure__ or ()], *(value.__defaults__ or ())
+    if isinstance(value, partial):
+        return value.func, value.args, *value.keywords.values()
+    if hasattr(value, "call_wrapped"):  # of JAX's linear_util
+        return value.f, value.transforms
+    if hasattr(value, "__wrapped__"):  # a jitted function
+        return (value.__wrapped__,)
+    own = type(value).__module__.startswith(("jax.", "jaxlib."))
+    return [getattr(value, name) for name in _fields(value)] if own else None
+
+
+def _fields(value: Any) -> list[str]:
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    names = [*slots, *getattr(value, "__dict__", ())]
+    return [name for name in names if hasattr(value, name) and not name.startswith("__")]

@@ -48,11 +48,11 @@ def test_a_value_is_found_again_from_other_inputs() -> None:
         return jnp.sin(a), after, jnp.sin(after), jnp.cos(a)
 
     flow, (a, b), (sine, after, following, cosine) = graph_of(step, X, Y)
-    assert flow.moved(sine, {a: after}) == following
-    assert flow.moved(a, {a: after}) == after
-    assert flow.moved(cosine, {a: after}) is None  # nobody computes it
-    assert flow.moved(after, {a: after}) is None  # b is not known then
-    assert flow.moved(after, {a: a, b: b}) == after
+    assert flow.moved({a: after})[sine] == following
+    assert flow.moved({a: after})[a] == after
+    assert flow.moved({a: after})[cosine] is None  # nobody computes it
+    assert flow.moved({a: after})[after] is None  # b is not known then
+    assert flow.moved({a: a, b: b})[after] == after
 
 
 def test_what_has_effects_is_never_taken_for_equal() -> None:

@@ -189,3 +189,23 @@ def test_custom_rules_pass_through() -> None:
     assert float(funcgrad.hessian(wrong, custom_rules="ignore")(3.0)) == 2
     assert float(funcgrad.hvp(wrong, (3.0,), (1.0,))) == 6
     assert float(funcgrad.hvp(wrong, (3.0,), (1.0,), custom_rules="ignore")) == 2
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_a_rule_without_a_symmetric_hessian_has_one_product(wrap: Any) -> None:
+    """The derivative of the gradient along the vector, as `jax.jvp` of `jax.grad` is."""
+
+    @jax.custom_jvp
+    def biased(x: Any, y: Any) -> Any:
+        return x * y
+
+    biased.defjvp(lambda p, t: (p[0] * p[1], t[0] * p[1] ** 2 + t[1] * p[0] * 5))
+
+    def function(p: Any) -> Any:
+        return jnp.sum(biased(p[0], p[1]) ** 2)
+
+    point, vector = jnp.array([0.5, 2.0]), jnp.array([1.0, 0.0])
+    product = wrap(lambda p, v: funcgrad.hvp(function, (p,), (v,)))(point, vector)
+    theirs = jax.jvp(jax.grad(function), (point,), (vector,))[1]
+    np.testing.assert_allclose(product, theirs, rtol=1e-6)
+    assert theirs.tolist() == [16.0, 20.0]

@@ -130,3 +130,15 @@ def test_a_stretched_divisor_is_divided_by_once_for_all_that_were_summed(shape: 
     program = jax.make_jaxpr(funcgrad.grad(loss, 1))(a, b)
     made: list[Any] = [e.outvars[0].aval for e in program.jaxpr.eqns if e.primitive is lax.div_p]
     assert [aval.shape for aval in made[1:]] == [shape]
+
+
+@pytest.mark.parametrize("shape", [(), (1,)], ids=str)
+def test_a_stretched_divisor_of_float16_does_not_overflow_before_it_divides(shape: Any) -> None:
+    """60000 times the cotangent is more than float16 holds, and the quotient is not."""
+
+    def function(y: Any) -> Any:
+        quotient = jnp.full((1,), 60000, jnp.float16) / y
+        return jnp.sum((quotient - jnp.float16(1999)) * jnp.float16(60))
+
+    gradient = funcgrad.grad(function)(jnp.full(shape, 30, jnp.float16))
+    np.testing.assert_allclose(np.float64(gradient), -4000, rtol=2e-3)

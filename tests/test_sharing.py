@@ -227,3 +227,44 @@ def test_source_lines_are_those_of_each_call() -> None:
         inside = [node.source for node in funcgrad.graph(fun, X, depth=2) if "sin" in node.name]
         assert inside
         assert {str(place).rsplit("/", 1)[-1] for place in inside} == {f"test_sharing.py:{line}"}
+
+
+# --- what nobody else may keep --------------------------------------------------------------------
+
+
+class Weighty(np.ndarray):
+    """An array that can be watched."""
+
+
+@pytest.mark.parametrize("through", ["callback", "partial", "method"])
+def test_what_a_body_closes_over_is_not_kept_alive(through: str) -> None:
+    def run() -> Any:
+        weight = np.ones(1).view(Weighty)
+        call = {
+            "callback": lambda t: called_back(lambda a: a * np.float32(weight[0]), t),
+            "partial": lambda t: called_back(partial(np.multiply, weight), t),
+            "method": lambda t: called_back(Scale(weight).apply, t),
+        }[through]
+        body = lambda c, t: (c * jnp.sum(call(t)), c)  # noqa: E731  as users write it
+        funcgrad.grad(lambda x: lax.scan(body, x, jnp.arange(3.0))[1].sum())(1.0)
+        return ref(weight)
+
+    gone = run()
+    jax.clear_caches()
+    gc.collect()
+    assert gone() is None
+
+
+def called_back(function: Any, t: Any) -> Any:
+    kind = jax.ShapeDtypeStruct((1,), jnp.float32)
+    return jax.pure_callback(lambda a: np.asarray(function(a), np.float32).reshape(1), kind, t)
+
+
+class Scale:
+    """An object with data, and a method that uses them."""
+
+    def __init__(self, weight: Any) -> None:
+        self.weight = weight
+
+    def apply(self, a: Any) -> Any:
+        return a * np.float32(self.weight[0])

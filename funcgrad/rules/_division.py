@@ -166,11 +166,12 @@ def _choose(division: Division) -> None:
     sinks = [value for value in border if value in weights]
     cut = cheapest_cut(weights, operands, sources, sinks)
     # What can be shared with a kept value costs nothing beside it; so decide again.
-    pairs = _shared(division, cut, weights)
+    moved = _one_step_on(division)
+    pairs = _shared(moved, cut, weights)
     cheaper = weights | dict.fromkeys([*pairs, *pairs.values()], 0)
     cut = cheapest_cut(cheaper, operands, sources, sinks)
     division.hoisted = _dear_and_still(flow, border, cut | free, moving)
-    division.shared = _shared(division, cut, cut)
+    division.shared = _shared(moved, cut, cut)
     division.stacked = tuple(sorted(cut - division.shared.keys()))
 
 
@@ -203,14 +204,18 @@ def _dear_and_still(
     return tuple(sorted(found))
 
 
+def _one_step_on(division: Division) -> list[Value | None]:
+    """For each value of an iteration the one that it is in the next, if this one has it, too."""
+    still = {value: value for value in division.consts}
+    return division.flow.moved(still | dict(zip(division.carry, division.last, strict=True)))
+
+
 def _shared(
-    division: Division, kept: Iterable[Value], among: Container[Value]
+    moved: Sequence[Value | None], kept: Iterable[Value], among: Container[Value]
 ) -> dict[Value, Value]:
     """The values that are in an iteration what a kept one is in the next, and that one."""
-    still = {value: value for value in division.consts}
-    onto = still | dict(zip(division.carry, division.last, strict=True))
-    moved = {division.flow.moved(value, onto): value for value in sorted(kept)}
-    return {now: then for now, then in moved.items() if now is not None and now in among}
+    pairs = ((moved[value], value) for value in sorted(kept))
+    return {now: then for now, then in pairs if now is not None and now in among}
 
 
 def _bytes(aval: Any) -> int:
