@@ -239,7 +239,7 @@ class Weighty(np.ndarray):
 @pytest.mark.parametrize("through", ["callback", "partial", "method"])
 def test_what_a_body_closes_over_is_not_kept_alive(through: str) -> None:
     def run() -> Any:
-        weight = np.ones(1).view(Weighty)
+        weight: Any = np.ones(1).view(Weighty)
         call = {
             "callback": lambda t: called_back(lambda a: a * np.float32(weight[0]), t),
             "partial": lambda t: called_back(partial(np.multiply, weight), t),
