@@ -240,12 +240,15 @@ class Weighty(np.ndarray):
 def test_what_a_body_closes_over_is_not_kept_alive(through: str) -> None:
     def run() -> Any:
         weight: Any = np.ones(1).view(Weighty)
-        call = {
-            "callback": lambda t: called_back(lambda a: a * np.float32(weight[0]), t),
-            "partial": lambda t: called_back(partial(np.multiply, weight), t),
-            "method": lambda t: called_back(Scale(weight).apply, t),
+        function = {
+            "callback": lambda a: a * np.float32(weight[0]),
+            "partial": partial(np.multiply, weight),
+            "method": Scale(weight).apply,
         }[through]
-        body = lambda c, t: (c * jnp.sum(call(t)), c)  # noqa: E731  as users write it
+
+        def body(c: Any, t: Any) -> Any:
+            return c * jnp.sum(called_back(function, t)), c
+
         funcgrad.grad(lambda x: lax.scan(body, x, jnp.arange(3.0))[1].sum())(1.0)
         return ref(weight)
 
