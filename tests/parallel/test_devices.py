@@ -1,25 +1,19 @@
-"""What takes several devices is in `on_eight_devices*.py`, run in processes that have them."""
+"""What takes several devices is in `on_eight_devices*.py`, each run by a file of its own.
+
+So they are spread over the workers of pytest-xdist, which are given whole files.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-HERE = Path(__file__).parent
-EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+from tests.parallel.eight import HERE, run_on_eight
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("on_eight_devices*.py")))
-def test_on_eight_devices(name: str) -> None:
-    """In a process of its own, because the number of devices is fixed when JAX starts."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-         HERE / name],
-        env=os.environ | EIGHT, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert " passed" in run.stdout
+def test_on_eight_devices() -> None:
+    run_on_eight("on_eight_devices.py")
+
+
+def test_every_file_of_tests_is_run() -> None:
+    runners = "".join(path.read_text() for path in HERE.glob("test_devices*.py"))
+    files = [path.name for path in HERE.glob("on_eight_devices*.py")]
+    assert len(files) >= 4
+    assert [name for name in files if f'run_on_eight("{name}")' not in runners] == []
