@@ -34,7 +34,7 @@ class Carry(NamedTuple):
 
     Attributes:
         taken: the steps of this piece.
-        params: after the last step; where a step was not finite, the point that it started from.
+        params: after the last step.
         state: the optimiser's.
         before: the last parameters whose loss and gradient are known and finite.
         losses: room for the longest piece.
@@ -168,6 +168,11 @@ def _watched(optimizer: optax.GradientTransformation) -> optax.GradientTransform
     return optax.GradientTransformation(init, update)
 
 
+def _first_of_two(new: jax.Array, old: jax.Array) -> jax.Array:
+    del old
+    return new
+
+
 def _program(
     loss: Callable[..., jax.Array], optimizer: optax.GradientTransformation, skip: bool
 ) -> Program:
@@ -182,11 +187,13 @@ def _program(
             stepped = optimizer_step(loss, optimizer, carry.params, carry.state, seen)
             good = jnp.isfinite(stepped.loss) & stepped.state.finite
             chosen = partial(jnp.where, good)
+            # A run that ends here needs no choice, which would be made beside every step.
+            taken = chosen if skip else _first_of_two
             in_row = jnp.where(good, 0, carry.in_row + 1)
             return Carry(
                 taken=carry.taken + 1,
-                params=jax.tree.map(chosen, stepped.params, carry.params),
-                state=jax.tree.map(chosen, stepped.state, carry.state),
+                params=jax.tree.map(taken, stepped.params, carry.params),
+                state=jax.tree.map(taken, stepped.state, carry.state),
                 before=jax.tree.map(chosen, carry.params, carry.before),
                 losses=carry.losses.at[carry.taken].set(stepped.loss.astype(jnp.float32)),
                 skipped=carry.skipped + ~good,

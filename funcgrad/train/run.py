@@ -211,6 +211,9 @@ def _take(
     carry = jax.block_until_ready(compiled.program(at.carry, seen, np.int32(count)))
     seconds = time.perf_counter() - begin
     taken, in_row = int(carry.taken), int(carry.in_row)
+    if not bool(carry.healthy):  # the point where it is not, which the program has left behind
+        there = compiled.program(at.carry, seen, np.int32(taken - 1))
+        carry = carry._replace(params=there.params, state=there.state)
     done = at.done + taken
     # The last step that had an effect, if one of this piece had.
     last = done - 1 - in_row if in_row < taken else at.last_step
