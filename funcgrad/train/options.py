@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -132,6 +132,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="steps before the recorded ones, the course's extra first step; see below",
     )
+    _add_result_arguments(add)
+    add_device_arguments(parser)
+    add_long_run_arguments(parser)
+    add_dry_run_arguments(parser)
+
+
+def _add_result_arguments(add: Callable[..., object]) -> None:
     add(
         "--reference",
         action="store_true",
@@ -146,9 +153,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--json", action="store_true",
         help="print what is in metrics.json on stdout, everything else on stderr")  # fmt: skip
-    add_device_arguments(parser)
-    add_long_run_arguments(parser)
-    add_dry_run_arguments(parser)
 
 
 def _defaults_in_words() -> str:

@@ -35,9 +35,9 @@ def opened(config: Config, task: Task, compiled: Compiled) -> Iterator[Checkpoin
     assert config.checkpoint is not None
     folder = config.checkpoint
     prepare(folder, "--checkpoint")
-    if jax.process_index() == 0:
-        _remove_unfinished(folder)
     with _locked(folder), quiet():
+        if jax.process_index() == 0:  # under the lock: what another run is writing stays
+            _remove_unfinished(folder)
         run = identity(config, task)
         made = Checkpoints(folder, config.every, config.keep, run, compiled)
         try:

@@ -89,7 +89,6 @@ class Checkpoints:
             "last_step": position.last_step,
             "seconds": position.seconds,
             "checksums": checksums(arrays),
-            "shapes": {name: list(np.shape(array)) for name, array in arrays.items()},
         }
         with self._explained():
             self._manager.save(

@@ -211,6 +211,17 @@ def test_a_second_run_does_not_write_to_the_folder_of_the_first(tmp_path: Path) 
         pass
 
 
+def test_a_run_that_is_refused_leaves_what_the_other_one_writes(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = tmp_path / "kept" / "checkpoint_10.orbax-checkpoint-tmp"
+    begun.mkdir(parents=True)
+    with folder._locked(tmp_path / "kept"):
+        assert train("--steps", "10", "--resume") == 2
+    assert "another run writes its checkpoints to" in last_line(capsys)
+    assert begun.exists()
+
+
 def test_without_orbax_the_run_ends_before_it_begins(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
