@@ -55,18 +55,28 @@ def push(tape: Tape, tangents: Sequence[Any]) -> list[Any]:
     Returns:
         For each output its tangent, or None where none arrives.
     """
-    known: dict[Slot, Any] = {
+    known = entering(tape, tangents)
+    push_steps(tape.steps, known)
+    return [None if slot is None else known.get(slot) for slot in tape.outputs]
+
+
+def entering(tape: Tape, tangents: Sequence[Any]) -> dict[Slot, Any]:
+    """The tangents that enter a tape, by their slots."""
+    return {
         slot: tangent
         for slot, tangent in zip(tape.inputs, tangents, strict=True)
         if slot is not None and tangent is not None
     }
-    for step in tape.steps:
-        entering = [None if slot is None else known.get(slot) for slot in step.reads]
-        if any(tangent is not None for tangent in entering):
-            for slot, tangent in zip(step.writes, _step_tangents(step, entering), strict=True):
+
+
+def push_steps(steps: Sequence[Step], known: dict[Slot, Any]) -> None:
+    """Add the tangents of what some steps write to those that are known."""
+    for step in steps:
+        arriving = [None if slot is None else known.get(slot) for slot in step.reads]
+        if any(tangent is not None for tangent in arriving):
+            for slot, tangent in zip(step.writes, _step_tangents(step, arriving), strict=True):
                 if slot is not None and tangent is not None:
                     known[slot] = tangent
-    return [None if slot is None else known.get(slot) for slot in tape.outputs]
 
 
 def _step_tangents(step: Step, entering: Sequence[Any]) -> Sequence[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _jaxcompat as compat
 from ._arguments import check_callable, check_differentiable, choose
+from ._eager import is_concrete, push_concrete
 from ._errors import GradientTypeError, GradientValueError
 from ._forward import can_push, push
 from ._pullback import CustomRules, Recorded, backward, dense, recording_options
@@ -166,7 +167,8 @@ def _along(tape: Tape, vector: Sequence[Any]) -> list[Any]:
     """
     if not can_push(tape):
         return backward(tape, vector)
-    return dense(push(tape, vector), tape.input_types)
+    forward = push_concrete if is_concrete(tape, vector) else push
+    return dense(forward(tape, vector), tape.input_types)
 
 
 def _check_vector(fun: Any, primals: Any, tangents: Any) -> None:
