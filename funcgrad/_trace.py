@@ -52,6 +52,14 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         self.slots = 0
         self.requires_low = False
 
+    def invalidate(self) -> None:
+        """End the trace; of the call's values it holds none after that.
+
+        JAX keeps traces as long as the programs that were traced under them.
+        """
+        super().invalidate()
+        self.steps = []
+
     # --- values in and out ---
 
     def variable(self, value: Any, aval: Any) -> TapeTracer:
