@@ -94,6 +94,7 @@ _READERS: tuple[tuple[Any, Reader], ...] = (
         _nothing,
     ),  # a mesh has an array, of devices
     ((BuiltinFunctionType, np.ufunc, CodeType, ModuleType, weakref.ref), _nothing),
+    (jax.core.Trace, _nothing),  # it forgets its values in the end, see `TapeTrace.invalidate`
     ((np.ndarray, jax.Array, jax.core.Tracer), _unknown),
     ((tuple, list, set, frozenset), iter),
     (dict, lambda entries: (*entries.keys(), *entries.values())),

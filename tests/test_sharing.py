@@ -73,7 +73,20 @@ def by_jit(x: Any, w: Any) -> Any:
     return jnp.sum(jax.jit(lambda y, z: jnp.sin(y * z))(x, w))
 
 
-@pytest.mark.parametrize("fun", [by_scan, by_fori, by_while, by_cond, by_jit])
+@jax.custom_vjp
+def sine(x: Any) -> Any:
+    return jnp.sin(x)
+
+
+sine.defvjp(lambda x: (jnp.sin(x), x), lambda x, ct: (ct * jnp.cos(x),))
+jitted_sine = jax.jit(sine)
+
+
+def by_rule(x: Any, w: Any) -> Any:
+    return jnp.sum(lax.scan(lambda c, y: (jitted_sine(c * y), None), w, x)[0])
+
+
+@pytest.mark.parametrize("fun", [by_scan, by_fori, by_while, by_cond, by_jit, by_rule])
 def test_a_body_written_inside_a_function_is_transformed_once(built: Any, fun: Any) -> None:
     # A while loop is reversed from what a number of steps kept; so is JAX's by a scan.
     theirs = jax.grad(by_fori if fun is by_while else fun)
@@ -368,6 +381,24 @@ def test_a_rule_that_holds_data_is_kept_no_longer_than_jax_keeps_it() -> None:
         for _ in range(3):
             gc.collect()
         assert gone() is None
+
+
+def test_what_a_failed_call_recorded_is_not_kept_alive() -> None:
+    def run(inner: Any) -> Any:
+        weight: Any = np.ones(1).view(Weighty)
+
+        def fails(x: Any) -> Any:
+            held = by_custom_vjp(weight)(x)
+            raise ValueError(inner(held))
+
+        with pytest.raises(ValueError, match="Tracer"):
+            funcgrad.grad(fails)(1.0)
+        return ref(weight)
+
+    inner = jax.jit(by_custom_vjp(np.ones(1)))  # its program knows the trace that met it first
+    gone = run(inner)
+    gc.collect()
+    assert gone() is None
 
 
 def test_the_policy_of_a_checkpoint_is_not_kept_alive(built: Any) -> None:
