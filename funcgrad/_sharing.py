@@ -17,6 +17,7 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 import numpy as np
 
 from . import _jaxprs as jaxprs
+from ._exact import by_value, exactly
 from ._lightness import is_light
 
 REMEMBERED = 512  # programs; the one used longest ago is forgotten first
@@ -81,7 +82,7 @@ def _described(closed: Any) -> tuple[Any, ...]:
     jaxpr, consts = jaxprs.open_jaxpr(closed)
     if consts or jaxpr.constvars:
         raise _Unequal
-    light = closed in _LIGHT
+    other = _known if closed in _LIGHT else _checked
     numbers: dict[Any, int] = {}
     parts: list[Any] = [_defined(numbers, jaxpr.invars)]
     for equation in jaxpr.eqns:
@@ -89,7 +90,7 @@ def _described(closed: Any) -> tuple[Any, ...]:
         parts += [
             equation.primitive,
             reads,
-            tuple([(name, _value(value, light)) for name, value in equation.params.items()]),
+            tuple([(name, exactly(value, other)) for name, value in equation.params.items()]),
             _defined(numbers, equation.outvars),
             frozenset(equation.effects),
             equation.ctx,
@@ -115,21 +116,15 @@ def _atom(numbers: dict[Any, int], atom: Any) -> Any:
     return atom.aval, type(atom.val), value.tobytes()
 
 
-def _value(value: Any, light: bool = False) -> Any:
-    """A parameter such that equal descriptions mean the same: 1, True and 1.0 differ.
+def _known(value: Any) -> Any:
+    """A parameter of a body that was looked at before."""
+    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
+    return _described(value) if inner else by_value(value)
 
-    Raises:
-        _Unequal: it would keep data of a user alive; `light` says that this was looked at before.
-    """
-    kind = type(value)
-    if kind is str or value is None:
-        return value
-    if isinstance(value, (float, complex, np.generic)):
-        return kind, repr(value)
-    if isinstance(value, (tuple, list)):
-        return kind, tuple([_value(entry, light) for entry in value])
-    if hasattr(getattr(value, "jaxpr", value), "eqns"):
-        return _described(value)
-    if not (light or is_light(value)):
+
+def _checked(value: Any) -> Any:
+    """A parameter; one that keeps data of a user alive equals none."""
+    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
+    if not (inner or is_light(value)):
         raise _Unequal
-    return kind, value
+    return _described(value) if inner else by_value(value)
