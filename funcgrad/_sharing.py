@@ -39,6 +39,7 @@ def shared(closed: Any) -> Any:
     if first is None:
         key = structure(closed)
         if key is None:
+            _FIRST[closed] = ref(closed)  # it is not asked again
             return closed
         with _LOCK:
             first = _KEPT.setdefault(key, closed)

@@ -415,8 +415,13 @@ def test_the_policy_of_a_checkpoint_is_not_kept_alive(built: Any) -> None:
     assert len(_staging._MADE.of(body)) == before + 1
 
 
-def test_a_body_that_holds_data_is_still_shared_with_itself(built: list[Any]) -> None:
+def test_a_body_that_holds_data_is_shared_with_itself(
+    built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(_sharing, "structure", lambda body: asked.append(structure(body)))
     fun = jax.jit(by_custom_vjp(np.ones(1)))
     for scale in (1.0, 2.0, 3.0):
         funcgrad.grad(fun)(scale)
     assert len(built) == 1
+    assert asked == [None]
