@@ -158,6 +158,14 @@ def check_differentiable(
             raise GradientTypeError(f"{transform}: the {role} leaf {role}s{path} {problem}")
 
 
+_REMEDIES = {  # by the role of an integer leaf
+    "input": "convert it, leave it out of argnums, or pass allow_int=True if its gradient is of no "
+    "interest",
+    "primal": "convert it, or close over it instead of passing it",
+    "output": "convert it",
+}
+
+
 def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | None:
     try:
         aval = compat.typeof(leaf)
@@ -169,12 +177,8 @@ def _problem(leaf: Any, allow_int: bool, holomorphic: bool, role: str) -> str | 
     if holomorphic and not compat.is_complex(aval.dtype):
         return f"is of dtype {aval.dtype}; with holomorphic=True a complex dtype was expected"
     if not compat.is_inexact(aval) and not allow_int:
-        if role == "output":
-            return f"is of dtype {aval.dtype}; a floating dtype was expected: convert it"
-        return (
-            f"is of dtype {aval.dtype}; a floating dtype was expected: convert it, leave it out "
-            "of argnums, or pass allow_int=True if its gradient is of no interest"
-        )
+        remedy = _REMEDIES.get(role, _REMEDIES["input"])
+        return f"is of dtype {aval.dtype}; a floating dtype was expected: {remedy}"
     if role == "output" and not holomorphic and compat.is_complex(aval.dtype):
         return (
             f"is of dtype {aval.dtype}; a real dtype was expected: pass holomorphic=True for a "

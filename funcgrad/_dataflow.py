@@ -15,6 +15,7 @@ import numpy as np
 
 from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
+from ._exact import exactly
 from ._jaxcompat import primitives as p
 
 Value = int
@@ -175,7 +176,8 @@ def _key(equation: Any, operands: tuple[Value | None, ...]) -> Any:
     """What two equations have in common whose results are equal; None where that is not known."""
     if equation.effects or equation.primitive.name in _RANDOM:
         return None
-    key = (equation.primitive, tuple(equation.params.items()), equation.ctx, operands)
+    params = tuple([(name, exactly(value)) for name, value in equation.params.items()])
+    key = (equation.primitive, params, equation.ctx, operands)
     try:
         hash(key)
     except TypeError:

@@ -141,8 +141,8 @@ def hvp(
         A pytree like the argument, or a tuple of them if `fun` has several arguments.
 
     Raises:
-        GradientTypeError: the point or the vector is no sequence, or they differ in structure or
-            dtypes.
+        GradientTypeError: the point or the vector is no sequence, a leaf of the point is not of a
+            floating dtype, or they differ in structure or dtypes.
         GradientValueError: they differ in shapes.
 
     >>> hvp(lambda x: x ** 3, (2.0,), (10.0,))
@@ -179,7 +179,7 @@ def _check_vector(fun: Any, primals: Any, tangents: Any) -> None:
                 f"hvp: {name} must be a tuple with one pytree for each argument of "
                 f"`{getattr(fun, '__name__', fun)}`, but is {given!r:.60}"
             )
-    check_differentiable(primals, "hvp", allow_int=True)
+    check_differentiable(primals, "hvp", role="primal")
     check_differentiable(tangents, "hvp", allow_int=True, role="tangent")
     here, there = flatten(tuple(primals)).treedef, flatten(tuple(tangents)).treedef
     if here != there:

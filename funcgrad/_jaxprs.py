@@ -25,6 +25,11 @@ def close(jaxpr: Any) -> Any:
     return jaxpr if hasattr(jaxpr, "consts") else vars(extend_core)["ClosedJaxpr"](jaxpr, ())
 
 
+def twin(closed: Any) -> Any:
+    """The same program as another object, which does not keep the given one alive."""
+    return closed.replace()
+
+
 def jaxpr_function(closed: Any) -> Callable[..., list[Any]]:
     """The program as a function of flat arguments, equation by equation."""
     return cast(Callable[..., list[Any]], extend_core.jaxpr_as_fun(closed))

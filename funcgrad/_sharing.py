@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import partial
 from threading import Lock
-from types import FunctionType
 from typing import Any
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
-import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from . import _jaxprs as jaxprs
+from ._exact import by_value, exactly
+from ._lightness import is_light
 
 REMEMBERED = 512  # programs; the one used longest ago is forgotten first
 
 _KEPT: OrderedDict[Any, Any] = OrderedDict()
+_LIGHT: WeakSet[Any] = WeakSet()  # bodies whose parameters keep no data of a user alive
 _FIRST: WeakKeyDictionary[Any, ReferenceType[Any]] = WeakKeyDictionary()
 _LOCK = Lock()  # threads may differentiate at the same time
 
@@ -40,6 +39,7 @@ def shared(closed: Any) -> Any:
     if first is None:
         key = structure(closed)
         if key is None:
+            _FIRST[closed] = ref(closed)  # it is not asked again
             return closed
         with _LOCK:
             first = _KEPT.setdefault(key, closed)
@@ -83,6 +83,7 @@ def _described(closed: Any) -> tuple[Any, ...]:
     jaxpr, consts = jaxprs.open_jaxpr(closed)
     if consts or jaxpr.constvars:
         raise _Unequal
+    other = _known if closed in _LIGHT else _checked
     numbers: dict[Any, int] = {}
     parts: list[Any] = [_defined(numbers, jaxpr.invars)]
     for equation in jaxpr.eqns:
@@ -90,13 +91,14 @@ def _described(closed: Any) -> tuple[Any, ...]:
         parts += [
             equation.primitive,
             reads,
-            tuple([(name, _value(value)) for name, value in equation.params.items()]),
+            tuple([(name, exactly(value, other)) for name, value in equation.params.items()]),
             _defined(numbers, equation.outvars),
             frozenset(equation.effects),
             equation.ctx,
             equation.source_info.name_stack,
         ]
     parts.append(tuple([_atom(numbers, atom) for atom in jaxpr.outvars]))
+    _LIGHT.add(closed)
     return tuple(parts)
 
 
@@ -115,52 +117,15 @@ def _atom(numbers: dict[Any, int], atom: Any) -> Any:
     return atom.aval, type(atom.val), value.tobytes()
 
 
-def _value(value: Any) -> Any:
-    """A parameter such that equal descriptions mean the same: 1, True and 1.0 differ."""
-    kind = type(value)
-    if kind is str or value is None:
-        return value
-    if isinstance(value, (float, complex, np.generic)):
-        return kind, repr(value)
-    if isinstance(value, (tuple, list)):
-        return kind, tuple([_value(entry) for entry in value])
-    if hasattr(getattr(value, "jaxpr", value), "eqns"):
-        return _described(value)
-    if not _is_light(value):
+def _known(value: Any) -> Any:
+    """A parameter of a body that was looked at before."""
+    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
+    return _described(value) if inner else by_value(value)
+
+
+def _checked(value: Any) -> Any:
+    """A parameter; one that keeps data of a user alive equals none."""
+    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
+    if not (inner or is_light(value)):
         raise _Unequal
-    return kind, value
-
-
-def _is_light(value: Any, depth: int = 8) -> bool:
-    """Whether keeping a parameter keeps no data of a user alive, by what a function closes over."""
-    if depth == 0 or isinstance(value, (np.ndarray, jax.Array)):
-        return False
-    if isinstance(value, (type, Mesh)) or not (callable(value) or isinstance(value, _NESTED)):
-        return True
-    held = _held(value)
-    return held is not None and all(_is_light(entry, depth - 1) for entry in held)
-
-
-_NESTED = (tuple, list)
-
-
-def _held(value: Any) -> Sequence[Any] | None:
-    """What a function or a collection refers to; None where that is not known."""
-    if isinstance(value, _NESTED):
-        return value
-    if isinstance(value, FunctionType):
-        return *[c.cell_contents for c in value.__closure__ or ()], *(value.__defaults__ or ())
-    if isinstance(value, partial):
-        return value.func, value.args, *value.keywords.values()
-    if hasattr(value, "call_wrapped"):  # of JAX's linear_util
-        return value.f, value.transforms
-    if hasattr(value, "__wrapped__"):  # a jitted function
-        return (value.__wrapped__,)
-    own = type(value).__module__.startswith(("jax.", "jaxlib."))
-    return [getattr(value, name) for name in _fields(value)] if own else None
-
-
-def _fields(value: Any) -> list[str]:
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    names = [*slots, *getattr(value, "__dict__", ())]
-    return [name for name in names if hasattr(value, name) and not name.startswith("__")]
+    return _described(value) if inner else by_value(value)

@@ -93,12 +93,31 @@ class Kept(NamedTuple):
     staged: compat.Opaque
 
 
-_MADE: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+@dataclass(eq=False, slots=True)
+class Table:
+    """What was made for some objects; it is dropped with the first of them that is."""
+
+    made: dict[Any, Any] = field(default_factory=dict)
+    further: WeakKeyDictionary[Any, Table] = field(default_factory=WeakKeyDictionary)
+
+    def of(self, *objects: Any) -> dict[Any, Any]:
+        table = self
+        for entry in objects:
+            found = table.further.get(entry)
+            table = table.further.setdefault(entry, Table()) if found is None else found
+        return table.made
 
 
-def once_for(closed: Any, key: Any, make: Callable[[], Any]) -> Any:
-    """What `make` returns, made once for a key and all jaxprs of one structure."""
-    made = _MADE.setdefault(shared(closed), {})
+_MADE = Table()
+
+
+def once_for(bodies: Sequence[Any], key: Any, make: Callable[[], Any]) -> Any:
+    """What `make` returns, made once for a key and all jaxprs that have the structures of these.
+
+    It is kept while the bodies live. So neither it nor the key may refer to one of them: then they
+    would live for ever. What needs the program of a body later has its `jaxprs.twin`.
+    """
+    made = _MADE.of(*map(shared, bodies))
     if key not in made:
         made[key] = make()
     return made[key]
@@ -107,7 +126,7 @@ def once_for(closed: Any, key: Any, make: Callable[[], Any]) -> Any:
 def stage(closed: Any, needed: tuple[bool, ...], options: Options) -> Staged:
     """The staged form of a closed jaxpr, for one choice of differentiated inputs."""
     staged: Staged = once_for(
-        closed, ("stage", needed, options), lambda: _build(closed, needed, options)
+        [closed], ("stage", needed, options), lambda: _build(closed, needed, options)
     )
     return staged
 

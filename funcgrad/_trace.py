@@ -7,7 +7,8 @@ same primitive there, so Python control flow works on concrete values, and every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from . import _jaxcompat as compat
@@ -51,6 +52,11 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         self.steps: list[Step] = []
         self.slots = 0
         self.requires_low = False
+
+    def invalidate(self) -> None:
+        """End the trace and let values go: programs of JAX's that were met under it keep it."""
+        super().invalidate()
+        self.steps = []
 
     # --- values in and out ---
 
@@ -232,6 +238,15 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         return wrapped
 
 
+@contextmanager
+def ended(trace: Any) -> Iterator[Any]:
+    """A trace that is ended however the function that runs under it ends."""
+    try:
+        yield trace
+    finally:
+        trace.invalidate()
+
+
 def run_custom_jvp(
     options: Options, jvp: Any, primals: list[Any], reads: Any, symbolic_zeros: bool
 ) -> tuple[list[Any], TangentMap]:
@@ -267,8 +282,7 @@ def record(
     chosen = [compat.is_inexact(aval) for aval in avals]
     if differentiate is not None:
         chosen = [a and b for a, b in zip(chosen, differentiate, strict=True)]
-    with compat.take_current_trace() as parent:
-        trace = TapeTrace(parent, options)
+    with compat.take_current_trace() as parent, ended(TapeTrace(parent, options)) as trace:
         entering = [
             trace.variable(value, aval) if pick else value
             for value, aval, pick in zip(values, avals, chosen, strict=True)
@@ -280,7 +294,6 @@ def record(
         inputs = tuple(trace.slot_of(value) for value in entering)
         types = tuple(compat.typeof(result) for result in results)
         tape = Tape(tuple(trace.steps), inputs, slots, avals, types)
-        trace.invalidate()
     # A number that passed through unchanged is an output like any other.
     outputs = zip(results, slots, strict=True)
     return [value if slot is None else compat.as_array(value) for value, slot in outputs], tape

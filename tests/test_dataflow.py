@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import Primitive
 
 from funcgrad._dataflow import Dataflow
 
@@ -64,6 +65,23 @@ def test_what_has_effects_is_never_taken_for_equal() -> None:
 
     first, second = graph_of(noisy, X)[2]
     assert first != second
+
+
+scaled = Primitive("scaled")
+scaled.def_abstract_eval(lambda x, **_: x)
+
+
+@pytest.mark.parametrize("pair", [(0.0, -0.0), (1, True), (1, 1.0), ((1,), (True,))])
+def test_parameters_that_python_calls_equal_are_told_apart(pair: tuple[Any, Any]) -> None:
+    one, other = pair
+    assert one == other
+
+    def thrice(x: Any) -> Any:
+        return [scaled.bind(x, factor=factor) for factor in (one, other, one)]
+
+    flow, (x,), (first, second, third) = graph_of(thrice, X)
+    assert first == third != second
+    assert flow.moved({x: x})[second] == second
 
 
 def test_dependence_and_cheapness() -> None:

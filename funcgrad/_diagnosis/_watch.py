@@ -45,6 +45,10 @@ class WatchTrace(TapeTrace):
         self.inside: tuple[str, ...] = ()
         self.calls: tuple[str, ...] = ()
 
+    def invalidate(self) -> None:
+        super().invalidate()
+        self.events, self.alive = [], []
+
     # --- what JAX calls ---
 
     def process_primitive(self, primitive: Any, args: Sequence[Any], params: Any, /) -> Any:

@@ -19,7 +19,6 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
-from .._sharing import shared
 from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
 from .._tape import Options
 
@@ -79,11 +78,8 @@ def _cond_forward(
     options: Options, needed: tuple[bool, ...], operands: Sequence[Any], params: dict[str, Any]
 ) -> tuple[list[Any], Kept]:
     branches = params["branches"]
-    # The key holds the other branches, but not the first: the cache must not keep it alive.
     choice: Choice = once_for(
-        branches[0],
-        ("cond", needed, options, tuple(map(shared, branches[1:]))),
-        lambda: _build(branches, needed[1:], options),
+        branches, ("cond", needed, options), lambda: _build(branches, needed[1:], options)
     )
     if "forward" not in choice.programs:
         choice.programs["forward"] = jax.jit(lambda *flat: _run_forward(choice, flat))

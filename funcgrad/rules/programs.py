@@ -39,12 +39,14 @@ class Replay(NamedTuple):
 def _replay(
     body: Any, needed: tuple[bool, ...], options: Options, operands: Sequence[Any]
 ) -> Replay:
+    program = jaxprs.twin(body)
+
     def backward(operands: Sequence[Any], arriving: Sequence[Any]) -> list[Any]:
-        function = jaxprs.jaxpr_function(body)
+        function = jaxprs.jaxpr_function(program)
         _, tape = record(function, operands, differentiate=needed, options=options)
         return sweep(tape, arriving)
 
-    made = once_for(body, ("replay", needed, options), lambda: jax.jit(backward))
+    made = once_for([body], ("replay", needed, options), lambda: jax.jit(backward))
     return Replay(tuple(operands), compat.Opaque(made))
 
 
@@ -124,7 +126,7 @@ def _state_forward(
 ) -> tuple[list[Any], Kept]:
     body = params["jaxpr"]
     chosen = [True] * len(operands)
-    pure = once_for(body, "pure", lambda: compat.discharge_references(jaxprs.close(body), chosen))
+    pure = once_for([body], "pure", lambda: compat.discharge_references(jaxprs.close(body), chosen))
     return _eval_forward(options, needed, operands, {"jaxpr": pure})
 
 

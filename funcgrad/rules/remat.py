@@ -20,7 +20,8 @@ from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import joint, lookup, structured
 from .._reverse import sweep
-from .._staging import once_for
+from .._sharing import shared
+from .._staging import Table, once_for
 from .._tape import Options
 from .._trace import record
 from ._cases import several
@@ -44,22 +45,24 @@ class Kept(NamedTuple):
 
 
 def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Checkpoint:
-    policy, barrier = params["policy"], params["prevent_cse"]
-    body = params["jaxpr"]
+    body, barrier = params["jaxpr"], params["prevent_cse"]
+    saves = _saved_equations(body, params["policy"])
 
     def make() -> Checkpoint:
+        program = jaxprs.twin(body)
+
         def forward(*inputs: Any) -> tuple[list[Any], list[Any]]:
-            return _run_and_save(body, policy, inputs)
+            return _run_and_save(program, saves, inputs)
 
         def backward(kept: Any, arriving: Sequence[Any]) -> list[Any]:
             if _prevents(barrier):
                 kept, arriving = _behind_barrier((kept, arriving))
-            return _replay(body, policy, needed, options, kept, arriving)
+            return _replay(program, saves, needed, options, kept, arriving)
 
         # `keep_unused` keeps a loop from taking the body apart, and keeping what it computes again
         return Checkpoint(jax.jit(forward), jax.jit(backward, keep_unused=True))
 
-    made: Checkpoint = once_for(body, ("remat", needed, options, policy, barrier), make)
+    made: Checkpoint = once_for([body], ("remat", needed, options, saves, barrier), make)
     return made
 
 
@@ -86,10 +89,42 @@ def _behind_barrier(tree: Any) -> Any:
     return jax.tree.unflatten(structure, passed)
 
 
+_SAVES = Table()
+
+
+def _saved_equations(body: Any, policy: Any) -> tuple[bool, ...]:
+    """For each equation, jitted bodies opened, whether the policy keeps its outputs.
+
+    This stands for the policy, which may be a new function each time and may close over data.
+    """
+    if policy is None:
+        return ()
+    try:
+        known: dict[str, tuple[bool, ...]] = _SAVES.of(policy, shared(body))
+    except TypeError:  # no weak reference to the policy
+        known = {}
+    if "saves" not in known:
+        known["saves"] = tuple(_substitutes(policy, equation) for equation in _opened(body))
+    return known["saves"]
+
+
+def _opened(body: Any) -> Iterator[Any]:
+    """The equations in the order in which `_interpret` applies them."""
+    for equation in jaxprs.open_jaxpr(body)[0].eqns:
+        if equation.primitive is p.jit_p:
+            yield from _opened(equation.params["jaxpr"])
+        else:
+            yield equation
+
+
+def _substitutes(policy: Any, equation: Any) -> bool:
+    """A step with a body has residuals of its own, which its outputs cannot replace."""
+    rule = lookup(equation.primitive)
+    return (rule is None or rule.family != "structured") and _saves(policy, equation)
+
+
 def _saves(policy: Any, equation: Any) -> bool:
     """Whether the policy keeps the outputs of an equation; offloading counts as keeping."""
-    if policy is None:
-        return False
     avals = [atom.aval for atom in equation.invars]
     verdict = policy(equation.primitive, *avals, **equation.params)
     return verdict if isinstance(verdict, bool) else type(verdict).__name__ != "RecomputeType"
@@ -116,32 +151,31 @@ def _interpret(body: Any, inputs: Sequence[Any], apply: Rule) -> list[Any]:
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _run_and_save(body: Any, policy: Any, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _run_and_save(
+    body: Any, saves: Sequence[bool], inputs: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
     saved: list[Any] = []
+    chosen = iter(saves)
 
     def apply(equation: Any, operands: list[Any]) -> list[Any]:
         results = jaxprs.bind_equation(equation, operands)
-        if _substitutes(policy, equation):
+        if next(chosen, False):
             saved.extend(results)
         return results
 
     return _interpret(body, inputs, apply), saved
 
 
-def _substitutes(policy: Any, equation: Any) -> bool:
-    """A step with a body has residuals of its own, which its outputs cannot replace."""
-    rule = lookup(equation.primitive)
-    return (rule is None or rule.family != "structured") and _saves(policy, equation)
-
-
 def _replay(
-    body: Any, policy: Any, needed: Sequence[bool], options: Options, kept: Any, arriving: Any
-) -> list[Any]:
+    body: Any, saves: Sequence[bool], needed: Sequence[bool], options: Options, kept: Any,
+    arriving: Any,
+) -> list[Any]:  # fmt: skip
     inputs, saved = kept
+    chosen = iter(saves)
     waiting: Iterator[Any] = iter(saved)
 
     def apply(equation: Any, operands: list[Any]) -> list[Any]:
-        if not _substitutes(policy, equation):
+        if not next(chosen, False):
             return jaxprs.bind_equation(equation, operands)
         results = [next(waiting) for _ in equation.outvars]
         with compat.take_current_trace() as trace, compat.set_current_trace(trace):

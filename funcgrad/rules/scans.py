@@ -57,7 +57,7 @@ def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any])
     shape = (params["reverse"], params["length"], params["unroll"])
     key = ("scan", needed, options, consts, carry, shape)
     loop: Loop = once_for(
-        closed, key, lambda: _build(closed, needed, options, consts, carry, shape)
+        [closed], key, lambda: _build(closed, needed, options, consts, carry, shape)
     )
     return loop
 

@@ -22,7 +22,6 @@ from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._jaxcompat import primitives as p
 from .._registry import structured
-from .._sharing import shared
 from .._staging import Staged, once_for, stage
 from .._tape import Options
 from ._schedule import reverse_steps
@@ -59,8 +58,9 @@ class Run(NamedTuple):
 
 
 def _prepare(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -> Loop:
-    key = ("while", needed, options, params["cond_nconsts"], shared(params["cond_jaxpr"]))
-    loop: Loop = once_for(params["body_jaxpr"], key, lambda: _build(options, needed, params))
+    bodies = params["cond_jaxpr"], params["body_jaxpr"]
+    key = ("while", needed, options, params["cond_nconsts"])
+    loop: Loop = once_for(bodies, key, lambda: _build(options, needed, params))
     return loop
 
 
@@ -81,8 +81,8 @@ def _build(options: Options, needed: tuple[bool, ...], params: dict[str, Any]) -
             break
         wanted = grown
     return Loop(
-        staged, body, params["cond_jaxpr"], params["cond_nconsts"], consts, wanted,
-        options.checkpoints,
+        staged, jaxprs.twin(body), jaxprs.twin(params["cond_jaxpr"]), params["cond_nconsts"],
+        consts, wanted, options.checkpoints,
     )  # fmt: skip
 
 

@@ -162,6 +162,10 @@ VECTORS = (
             lambda: jax.jvp(jax.grad(f), (X,), (INTS,))),
     Mistake("a vector of a string", lambda: fg.hvp(f, (X,), ("a",)), T,
             r"tangents\[0\] is 'a' of type str", lambda: jax.jvp(jax.grad(f), (X,), ("a",))),
+    ours("hvp at an integer", T,
+         r"hvp: the primal leaf primals\[0\]\['n'\] is of dtype int32; a floating dtype was "
+         r"expected: convert it, or close over it instead of passing it",
+         lambda: fg.hvp(lambda t: jnp.sum(t["x"] * t["n"]), *[({"x": X, "n": INTS},)] * 2)),
     ours("hvp of an array", T, r"returned an array of shape \(2,\)",
          lambda: fg.hvp(lambda x: x**2, (X,), (X,))),
     ours("hvp of nothing", T, r"primals must be a tuple .*, but is \(\)",

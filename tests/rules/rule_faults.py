@@ -28,7 +28,7 @@ def planted(rule: Rule) -> Iterator[None]:
 
 def _forget() -> None:
     _registry.plan.cache_clear()
-    _staging._MADE.clear()
+    _staging._MADE.further.clear()
     _segments._PROGRAMS.clear()
 
 
