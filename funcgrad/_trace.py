@@ -93,6 +93,8 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         needed = tuple([slot is not None for slot in reads])
         if True not in needed:
             return compat.bind_with(self.parent, primitive, primals, params)
+        if primitive is compat.primitives.convert_element_type_p and _is_identity(args[0], params):
+            return args[0]
         body = jaxprs.inlined_body(primitive, params)
         if body is not None:
             return self.inline(body, args)
@@ -230,6 +232,13 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
             )
         )  # fmt: skip
         return wrapped
+
+
+def _is_identity(value: Any, params: Any) -> bool:
+    """Whether a conversion changes nothing: JAX leaves it out, but for values known by now."""
+    aval = value.aval
+    same = aval.dtype == params["new_dtype"] and aval.weak_type == params["weak_type"]
+    return same and params["sharding"] is None
 
 
 def run_custom_jvp(
