@@ -43,6 +43,17 @@ def inlined_body(primitive: Any, params: dict[str, Any]) -> Any:
     return params["jaxpr"] if inline is True or getattr(inline, "name", "") == "JAX_EARLY" else None
 
 
+def is_identity(primitive: Any, operand: Any, params: dict[str, Any]) -> bool:
+    """Whether this is a conversion that changes nothing, of a traced operand.
+
+    JAX's own functions leave it out, but for tracers of a value that is known by now.
+    """
+    if primitive is not primitives.convert_element_type_p or params["sharding"] is not None:
+        return False
+    aval = operand.aval
+    return bool(aval.dtype == params["new_dtype"] and aval.weak_type == params["weak_type"])
+
+
 def bind_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
     """Apply one equation of a jaxpr to values; always a list of results."""
     params = equation.primitive.get_bind_params(equation.params)

@@ -99,6 +99,8 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
         needed = tuple([slot is not None for slot in reads])
         if True not in needed:
             return compat.bind_with(self.parent, primitive, primals, params)
+        if jaxprs.is_identity(primitive, args[0], params):
+            return args[0]
         body = jaxprs.inlined_body(primitive, params)
         if body is not None:
             return self.inline(body, args)
@@ -227,8 +229,7 @@ class TapeTrace(compat.Trace):  # type: ignore[misc]  # JAX's class is untyped h
             for value, keep in zip(primals, how.keep_operands, strict=True)
         ]
         # What a rule of the user's returns was made at lines of that rule.
-        own = body is None
-        source = compat.source_of(results, primals) if own else compat.current_source()
+        source = compat.source_of(results, primals) if body is None else compat.current_source()
         self.steps.append(
             Step(
                 primitive, params, reads, tuple(writes), tuple(operands), tuple(kept), body, source,

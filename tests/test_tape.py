@@ -203,12 +203,32 @@ def test_a_step_under_jit_has_the_line_of_its_operation() -> None:
 def test_a_value_that_is_handed_through_has_the_line_that_did_so() -> None:
     def fun(x: Any) -> Any:
         y = lax.mul(x, x)
-        return compat.primitives.convert_element_type_p.bind(
-            y, new_dtype=jnp.dtype("float32"), weak_type=False, sharding=None
-        )
+        here = compat.source_line(compat.source_of([y], [y]))
+        assert here is not None
+        assert here.endswith(f"test_tape.py:{start + 2}")
+        assert str(compat.source_line(compat.source_of([y], [x]))).endswith(f":{start + 1}")
+        return y
 
     start = fun.__code__.co_firstlineno
-    assert lines_under_jit(fun) == [f"test_tape.py:{start + 1}", f"test_tape.py:{start + 2}"]
+    jax.jit(fun)(jnp.float32(0.5))
+
+
+@pytest.mark.parametrize("wrap", [lambda fun: fun, jax.jit], ids=["eager", "jit"])
+def test_a_conversion_that_changes_nothing_is_no_step(wrap: Any) -> None:
+    convert = compat.primitives.convert_element_type_p
+    found: list[list[str]] = []
+
+    def taped(x: Any) -> Any:
+        def fun(x: Any) -> Any:
+            same = convert.bind(x, new_dtype=x.dtype, weak_type=False, sharding=None)
+            assert same is x
+            return convert.bind(same, new_dtype=x.dtype, weak_type=True, sharding=None) ** 2
+
+        found.append([step.primitive.name for step in funcgrad.tape(fun, x)])
+        return x
+
+    wrap(taped)(jnp.float32(0.5))
+    assert found == [["convert_element_type", "integer_pow"]]  # the one makes it weak
 
 
 def test_a_call_of_a_custom_rule_has_the_line_of_the_call() -> None:
