@@ -1,46 +1,33 @@
-"""The reverse sweep of a tape of concrete values, in a few compiled calls.
+"""Sweeps of a tape of concrete values, in a few compiled calls.
 
 Dispatching one primitive costs microseconds in which the device does nothing, and a pullback is
-two or three of them. A tape of concrete values is therefore cut into segments. A segment that is
-met for the second time (same primitives, parameters, wiring and types, whatever the values) is
-compiled, and from then on is one call. What is met once runs operation by operation and pays for no
-compilation. Segments number their slots from zero: the iterations of a Python loop share a program.
-
-Calls of custom rules never enter a segment: a user's backward rule may branch on values, print or
-keep state, and is called with the concrete values that it would see from `jax.grad`.
+two or three of them. A tape of concrete values is therefore cut into segments, see `_segments`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from threading import Lock
-from typing import Any, NamedTuple
-
-import jax
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from . import _jaxcompat as compat
+from ._forward import push, push_steps
 from ._reverse import deliver, sweep, sweep_steps
-from ._sharing import Key
+from ._segments import describe, end_of, program, start_of
 from ._tape import Slot, Step, Tape
 
-LONGEST = 48  # steps in a segment: compile time grows faster than its length
-REMEMBERED = 2048  # segments; the one used longest ago is forgotten first
+
+def is_concrete(steps: Sequence[Step], given: Iterable[Any]) -> bool:
+    """Whether a sweep would compute with known values only, outside any trace."""
+    if any(map(compat.is_tracer, given)):
+        return False
+    for step in steps:
+        for kept in (*step.operands, *step.outputs):
+            if isinstance(kept, compat.Tracer):
+                return False
+    return True
 
 
-class Segment(NamedTuple):
-    """A stretch of a tape, ready to be looked up."""
-
-    steps: Sequence[Step]
-    key: Key | None  # all but the values; None if it cannot be hashed
-    values: list[Any]
-    local: dict[Slot | None, Slot | None]  # the number of each slot within the stretch
-    sources: list[Any]  # the slots that it reads and does not write
-    ends: list[Any]  # the slots that it writes and at which cotangents wait
-
-
-_PROGRAMS: OrderedDict[Any, Any] = OrderedDict()
-_LOCK = Lock()  # threads may differentiate at the same time
+# --- backward -------------------------------------------------------------------------------------
 
 
 def sweep_concrete(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
@@ -49,120 +36,77 @@ def sweep_concrete(tape: Tape, cotangents: Sequence[Any]) -> list[Any]:
     deliver(waiting, tape.outputs, cotangents)
     end = len(tape.steps)
     while end:
-        start = _segment_start(tape.steps, end)
-        _run(tape.steps[start:end], waiting)
+        start = start_of(tape.steps, end)
+        _sweep_segment(tape.steps[start:end], waiting)
         end = start
     return [None if slot is None else waiting.get(slot) for slot in tape.inputs]
 
 
-def _segment_start(steps: Sequence[Step], end: int) -> int:
-    """The first step of the segment that ends before `end`; a step with a body stands alone."""
-    start = end - 1
-    if steps[start].body is not None:
-        return start
-    # Boundaries depend on the distance from the last body or the end of the tape alone.
-    while start > 0 and end - start < LONGEST and steps[start - 1].body is None:
-        start -= 1
-    return start
-
-
-def _run(steps: Sequence[Step], waiting: dict[Any, Any]) -> None:
-    segment = None if steps[0].body is not None else _describe(steps, waiting)
-    if segment is not None and not segment.ends:
-        return
-    program = None if segment is None else _program(segment)
-    if segment is None or program is None:
+def _sweep_segment(steps: Sequence[Step], waiting: dict[Any, Any]) -> None:
+    if steps[0].body is not None:
         sweep_steps(steps, waiting)
-    else:
-        arriving = [waiting.pop(slot) for slot in segment.ends]
-        deliver(waiting, segment.sources, program(segment.values, arriving))
+        return
+    segment = describe(steps)
+    ends = [slot for slot in segment.local if slot in segment.written and slot in waiting]
+    if not ends:
+        return
+    sources = segment.sources()
+    compiled = program(segment, sweep, sources, ends)
+    if compiled is None:
+        sweep_steps(steps, waiting)
+        return
+    arriving = [waiting.pop(slot) for slot in ends]
+    deliver(waiting, sources, compiled(segment.values, arriving))
 
 
-def _describe(steps: Sequence[Step], waiting: dict[Any, Any]) -> Segment | None:
-    """A stretch by its layout and its values; None if a parameter cannot be hashed.
+# --- forward --------------------------------------------------------------------------------------
 
-    Slots are numbered in the order in which the stretch mentions them.
+
+def push_eagerly(
+    steps: Sequence[Step], known: dict[Slot, Any], leaving: Sequence[Slot | None] | None = None
+) -> None:
+    """What `push_steps` computes: in segments, where all values are concrete.
+
+    After the steps only the slots that leave are read; all that are written, where that is None.
     """
-    local: dict[Slot | None, Slot | None] = {None: None}
-    written: set[Slot | None] = set()
-    values: list[Any] = []
-    parts: list[Any] = []
-    for step in steps:
-        fixed: list[Any] = []
-        for kept in (*step.operands, *step.outputs):
-            if isinstance(kept, compat.Aval):
-                fixed.append(kept)
-            else:
-                fixed.append(None)
-                values.append(kept)
-        reads = tuple([local.setdefault(slot, len(local) - 1) for slot in step.reads])
-        writes = tuple([local.setdefault(slot, len(local) - 1) for slot in step.writes])
-        written.update(step.writes)
-        params = tuple(step.params.items())
-        parts.append((step.primitive, params, reads, writes, tuple(fixed), step.strong_zeros))
-    ends = [slot for slot in local if slot in written and slot in waiting]
-    sources = [slot for slot in local if slot is not None and slot not in written]
-    parts.append(tuple([local[slot] for slot in ends]))
-    try:
-        key = Key(tuple(parts))
-    except TypeError:  # a parameter that cannot be hashed
-        return None
-    return Segment(steps, key, values, local, sources, ends)
+    read = (slot for step in steps for slot in step.reads if slot is not None)
+    if not is_concrete(steps, (known.get(slot) for slot in read)):
+        push_steps(steps, known)
+        return
+    last = _last_reads(steps, leaving)
+    start = 0
+    while start < len(steps):
+        end = end_of(steps, start)
+        _push_segment(steps[start:end], known, last, end)
+        start = end
 
 
-def _program(segment: Segment) -> Any:
-    """The compiled program of a segment that was met before; None at the first meeting."""
-    with _LOCK:
-        met = segment.key in _PROGRAMS
-        # The one used last is the last in the table.
-        program = _PROGRAMS.pop(segment.key) if met else None
-        if met and program is None:
-            program = _compile(segment)
-        _PROGRAMS[segment.key] = program
-        if len(_PROGRAMS) > REMEMBERED:
-            _PROGRAMS.popitem(last=False)
-        return program
+def _last_reads(
+    steps: Sequence[Step], leaving: Sequence[Slot | None] | None
+) -> dict[Slot | None, int]:
+    """The last step that reads each slot; for one that leaves that is beyond the steps."""
+    last = {slot: number for number, step in enumerate(steps) for slot in step.reads}
+    if leaving is None:
+        leaving = [slot for step in steps for slot in step.writes]
+    return last | dict.fromkeys(leaving, len(steps))
 
 
-def _compile(segment: Segment) -> Any:
-    """A jitted sweep of the segment's layout; it holds no value of the segment."""
-    local = segment.local
-    steps = [_emptied(step, local) for step in segment.steps]
-    inputs = tuple(local[slot] for slot in segment.sources)
-    outputs = tuple(local[slot] for slot in segment.ends)
-
-    def backward(values: Sequence[Any], arriving: Sequence[Any]) -> list[Any]:
-        given = iter(values)
-        filled = tuple(_filled(step, given) for step in steps)
-        return sweep(Tape(filled, inputs, outputs, (), ()), arriving)
-
-    return jax.jit(backward)
-
-
-def _emptied(step: Step, local: dict[Slot | None, Slot | None]) -> Step:
-    def bare(kept: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(value if isinstance(value, compat.Aval) else None for value in kept)
-
-    reads, writes = (tuple(local[slot] for slot in slots) for slots in (step.reads, step.writes))
-    return step._replace(
-        reads=reads, writes=writes, operands=bare(step.operands), outputs=bare(step.outputs),
-        source=None,
-    )  # fmt: skip
-
-
-def _filled(step: Step, given: Any) -> Step:
-    def whole(kept: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(next(given) if value is None else value for value in kept)
-
-    return step._replace(operands=whole(step.operands), outputs=whole(step.outputs))
-
-
-def is_concrete(tape: Tape, cotangents: Sequence[Any]) -> bool:
-    """Whether a sweep would compute with known values only, outside any trace."""
-    if any(map(compat.is_tracer, cotangents)):
-        return False
-    for step in tape.steps:
-        for kept in (*step.operands, *step.outputs):
-            if isinstance(kept, compat.Tracer):
-                return False
-    return True
+def _push_segment(
+    steps: Sequence[Step], known: dict[Slot, Any], last: dict[Slot | None, int], end: int
+) -> None:
+    if steps[0].body is not None:
+        push_steps(steps, known)
+        return
+    segment = describe(steps)
+    sources = [slot for slot in segment.sources() if slot in known]
+    ends = [slot for slot in segment.local if slot in segment.written and last.get(slot, 0) >= end]
+    if not sources or not ends:
+        return
+    compiled = program(segment, push, sources, ends)
+    if compiled is None:
+        push_steps(steps, known)
+        return
+    made = compiled(segment.values, [known[slot] for slot in sources])
+    for slot, tangent in zip(ends, made, strict=True):
+        if slot is not None and tangent is not None:
+            known[slot] = tangent

@@ -55,7 +55,9 @@ def entering(tape: Tape, tangents: Sequence[Any]) -> dict[Slot, Any]:
     }
 
 
-def push_steps(steps: Sequence[Step], known: dict[Slot, Any]) -> None:
+def push_steps(
+    steps: Sequence[Step], known: dict[Slot, Any], _leaving: Sequence[Slot | None] | None = None
+) -> None:
     """Add the tangents of what some steps write to those that are known."""
     for step in steps:
         arriving = [None if slot is None else known.get(slot) for slot in step.reads]

@@ -22,7 +22,8 @@ from ._tangents import tangent_function
 from ._tape import Options, Slot, Step
 from ._trace import TapeTrace, TapeTracer
 
-Push = Callable[[Sequence[Step], dict[Slot, Any]], None]
+# Adds the tangents of what some steps write to those that are known: of the listed slots, or of all.
+Push = Callable[[Sequence[Step], dict[Slot, Any], Sequence[Slot | None] | None], None]
 
 
 class PushTrace(TapeTrace):
@@ -40,11 +41,12 @@ class PushTrace(TapeTrace):
         self.known[tracer.slot] = tangent
         return tracer
 
-    def tangents(self, slots: Sequence[Slot | None]) -> list[Any]:
-        """The tangents of values recorded so far; None for zeros."""
-        with compat.set_current_trace(self.parent):
-            self.push(tuple(self.steps), self.known)
-        self.steps.clear()
+    def tangents(self, slots: Sequence[Slot | None], last: bool = False) -> list[Any]:
+        """The tangents of values recorded so far, or of the last that are asked for."""
+        if self.steps:
+            with compat.set_current_trace(self.parent):
+                self.push(tuple(self.steps), self.known, slots if last else None)
+            self.steps.clear()
         return [None if slot is None else self.known.get(slot) for slot in slots]
 
     def _joined(self, results: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
@@ -124,7 +126,7 @@ def pushed(
         with compat.set_current_trace(trace):
             leaving = list(function(*entering))
         results, slots = trace.split(leaving)
-        found = None if trace.lost else trace.tangents(slots)
+        found = None if trace.lost else trace.tangents(slots, last=True)
         trace.invalidate()
     return results, found
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _jaxcompat as compat
 from ._arguments import check_callable, check_differentiable, choose
+from ._eager import push_eagerly
 from ._errors import GradientTypeError, GradientValueError
 from ._forward_trace import pushed
 from ._pullback import CustomRules, Recorded, backward, dense, recording_options
@@ -173,7 +174,7 @@ def _along(
         return flatten(gradient(*jax.tree.unflatten(point.treedef, leaves))).leaves
 
     moving = [t if compat.is_inexact(aval) else None for aval, t in zip(types, vector, strict=True)]
-    _, product = pushed(flat, point.leaves, moving, options)
+    _, product = pushed(flat, point.leaves, moving, options, push_eagerly)
     if product is None:
         run = Recorded(gradient, primals, False, options)
         return run.input_tree(backward(run.tape, vector))

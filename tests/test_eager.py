@@ -1,4 +1,4 @@
-"""The segments of an eager sweep: when they are compiled, shared, forgotten and avoided."""
+"""Eager sweeps in segments: what they compute is what the plain sweeps compute."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
-import funcgrad
-from funcgrad import _eager, _registry
-from funcgrad._eager import LONGEST, is_concrete, sweep_concrete
-from funcgrad._jaxcompat import Primitive
+from funcgrad._eager import is_concrete, push_eagerly, sweep_concrete
+from funcgrad._forward import entering, push
 from funcgrad._reverse import sweep
+from funcgrad._segments import LONGEST
+from funcgrad._tape import Tape
 from funcgrad._trace import record
 from tests.comparing import assert_same
 
@@ -24,93 +24,6 @@ pytestmark = pytest.mark.usefixtures("strict_jax")
 X = jnp.asarray([0.3, -0.7, 1.2], jnp.float32)
 ONES = jnp.ones(3, jnp.float32)
 
-
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """An empty table of programs; the number of steps of each segment that is compiled."""
-    monkeypatch.setattr(_eager, "_PROGRAMS", type(_eager._PROGRAMS)())
-    seen: list[int] = []
-    compile_segment = _eager._compile
-
-    def noting(segment: Any) -> Any:
-        seen.append(len(segment.steps))
-        return compile_segment(segment)
-
-    monkeypatch.setattr(_eager, "_compile", noting)
-    return seen
-
-
-def slope(x: Any) -> Any:
-    return lax.sin(lax.tanh(x)) * x
-
-
-# --- when -----------------------------------------------------------------------------------------
-
-
-def test_a_segment_is_compiled_when_it_is_met_again(compiled: list[int]) -> None:
-    for met in range(1, 5):
-        _, pullback = funcgrad.vjp(slope, met * X)
-        assert_same(pullback(ONES), jax.vjp(slope, met * X)[1](ONES))
-        assert compiled == ([] if met == 1 else [3])
-    assert len(_eager._PROGRAMS) == 1
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        lambda: funcgrad.vjp(lambda x: lax.sin(lax.tanh(x)) * x, X[:2])[1](ONES[:2]),
-        lambda: funcgrad.vjp(lambda x: lax.tanh(lax.sin(x)) * x, X)[1](ONES),
-        lambda: funcgrad.vjp(lambda x: lax.sin(lax.tanh(x)) * lax.tanh(x), X)[1](ONES),
-        lambda: funcgrad.vjp(slope, X.astype(jnp.float16))[1](ONES.astype(jnp.float16)),
-    ],
-    ids=["shape", "primitive", "wiring", "dtype"],
-)
-def test_another_segment_is_not_taken_for_it(compiled: list[int], other: Callable[[], Any]) -> None:
-    funcgrad.vjp(slope, X)[1](ONES)
-    other()
-    assert compiled == []
-    other()
-    assert len(compiled) == 1
-
-
-def test_parameters_are_part_of_a_segment(compiled: list[int]) -> None:
-    for axis in (0, 1, 0, 1):
-        fun = lambda m, axis=axis: jnp.sum(lax.rev(m, (axis,)) * m)  # noqa: E731 -- one line
-        square = jnp.outer(X, X)
-        assert_same(funcgrad.grad(fun)(square), jax.grad(fun)(square))
-    assert len(compiled) == 2
-
-
-def test_the_iterations_of_a_loop_share_a_segment(compiled: list[int]) -> None:
-    def fun(x: Any) -> Any:
-        for _ in range(10 * LONGEST):
-            x = lax.sin(x)
-        return x
-
-    output, pullback = funcgrad.vjp(fun, X)
-    ours = pullback(ONES)
-    assert compiled == [LONGEST]
-    assert len(_eager._PROGRAMS) == 1
-    np.testing.assert_allclose(ours[0], sweep(pullback.tape, [ONES])[0], rtol=1e-5)
-    assert output.shape == (3,)
-
-
-def test_a_program_holds_no_value(compiled: list[int]) -> None:
-    factor = jnp.asarray([2.0, 3.0, 4.0], jnp.float32)
-    for scale in (1, 2, 3):
-        gradient = funcgrad.grad(lambda x, s=scale: jnp.sum(lax.mul(x, s * factor)))(X)
-        np.testing.assert_array_equal(gradient, scale * factor)
-    assert len(compiled) == 1
-
-
-def test_integers_beside_floats_are_values_too(compiled: list[int]) -> None:
-    for start in (0, 1, 2):
-        fun = lambda x, s=start: lax.dynamic_slice(x, (jnp.int32(s),), (1,))[0]  # noqa: E731
-        assert_same(funcgrad.grad(fun)(X), jax.grad(fun)(X))
-    assert compiled
-
-
-# --- equal ----------------------------------------------------------------------------------------
 
 OPERATIONS: list[Callable[[Any, Any], Any]] = [
     lambda a, _: lax.sin(a),
@@ -124,17 +37,26 @@ OPERATIONS: list[Callable[[Any, Any], Any]] = [
 ]
 
 
-@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 9)), min_size=1, max_size=10))
-def test_a_concrete_sweep_is_the_plain_sweep(program: list[tuple[int, int]]) -> None:
-    def fun(x: Any) -> list[Any]:
-        values = [x]
+PROGRAMS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 9)), min_size=1, max_size=10)
+
+
+def written(program: list[tuple[int, int]]) -> Callable[..., list[Any]]:
+    """A function of some operations, each of the last value and an earlier one."""
+
+    def fun(*inputs: Any) -> list[Any]:
+        values = list(inputs)
         for operation, other in program:
             values.append(OPERATIONS[operation](values[-1], values[other % len(values)]))
         return [values[-1], values[len(values) // 2]]
 
-    _, tape = record(fun, [X])
+    return fun
+
+
+@given(PROGRAMS)
+def test_a_concrete_sweep_is_the_plain_sweep(program: list[tuple[int, int]]) -> None:
+    _, tape = record(written(program), [X])
     for cotangents in ([ONES, X], [None, ONES], [ONES, X], [None, ONES]):
-        assert is_concrete(tape, cotangents)
+        assert is_concrete(tape.steps, cotangents)
         ours, plain = sweep_concrete(tape, cotangents), sweep(tape, cotangents)
         assert_same(ours, plain, zero=not np.any(plain[0]))
 
@@ -148,105 +70,64 @@ def test_nothing_arrives_where_nothing_was_sent() -> None:
     assert sweep_concrete(tape, [None, None]) == [None, None]
 
 
-def test_a_zero_cotangent_meets_no_infinite_slope(compiled: list[int]) -> None:
+def push_concrete(tape: Tape, tangents: list[Any], asked: bool = True) -> list[Any]:
+    """What is asked for are the outputs, or whatever is written."""
+    known = entering(tape, tangents)
+    push_eagerly(tape.steps, known, tape.outputs if asked else None)
+    return [None if slot is None else known.get(slot) for slot in tape.outputs]
+
+
+@given(PROGRAMS)
+def test_a_concrete_push_is_the_plain_push(program: list[tuple[int, int]]) -> None:
+    _, tape = record(written(program), [X, 2 * X])
+    for tangents in ([ONES, X], [None, ONES], [ONES, X], [None, ONES]):
+        plain = push(tape, tangents)
+        for asked in (True, False):
+            for mine, other in zip(push_concrete(tape, tangents, asked), plain, strict=True):
+                assert (mine is None) == (other is None)
+                if other is not None:
+                    assert_same(mine, other, zero=not np.any(other))
+
+
+@pytest.mark.parametrize("depth", [LONGEST - 1, LONGEST, LONGEST + 1, 5 * LONGEST])
+def test_a_tangent_is_kept_for_as_long_as_a_later_segment_reads_it(depth: int) -> None:
+    def fun(x: Any) -> list[Any]:
+        early = value = lax.sin(x)
+        for _ in range(depth):
+            value = lax.sin(value)
+        return [value * early, early]
+
+    _, tape = record(fun, [X])
     for _ in range(3):
-        _, pullback = funcgrad.vjp(lambda x: (lax.sin(x), lax.sqrt(x)), np.float32(0))
-        partly = sweep_concrete(pullback.tape, [np.float32(1), None])
-        assert float(partly[0]) == 1
-    assert compiled
+        assert_same(push_concrete(tape, [ONES]), push(tape, [ONES]))
+
+
+def test_either_direction_of_a_segment_has_a_program_of_its_own() -> None:
+    factors = jnp.arange(6, dtype=jnp.float32).reshape(2, 3)
+    _, tape = record(lambda x: [factors @ x], [X])
+    for _ in range(3):
+        np.testing.assert_allclose(push_concrete(tape, [X])[0], factors @ X, rtol=1e-6)
+        np.testing.assert_allclose(
+            sweep_concrete(tape, [ONES[:2]])[0], factors.T @ ONES[:2], rtol=1e-6
+        )
+
+
+def test_traced_tangents_of_a_concrete_tape() -> None:
+    _, tape = record(lambda x: [lax.sin(x)], [X])
+    assert_same(jax.jit(lambda t: push_concrete(tape, [t]))(ONES), [jnp.cos(X)])
+    assert_same(jax.vmap(lambda t: push_concrete(tape, [t]))(jnp.eye(3)), [jnp.diag(jnp.cos(X))])
 
 
 def test_what_is_concrete() -> None:
     _, tape = record(lambda x: [lax.sin(x)], [X])
-    assert is_concrete(tape, [ONES])
-    assert is_concrete(tape, [None])
+    assert is_concrete(tape.steps, [ONES])
+    assert is_concrete(tape.steps, [None])
 
     @jax.jit
     def staged(ct: Any) -> Any:
-        assert not is_concrete(tape, [ct])
+        assert not is_concrete(tape.steps, [ct])
         _, inner = record(lambda x: [lax.sin(x)], [ct])
-        assert not is_concrete(inner, [ONES])
+        assert not is_concrete(inner.steps, [ONES])
         return sweep(tape, [ct])[0]
 
     np.testing.assert_allclose(staged(ONES), jnp.cos(X), rtol=1e-6)
-
-
-# --- avoided --------------------------------------------------------------------------------------
-
-
-def test_a_call_stands_alone_between_segments(compiled: list[int]) -> None:
-    def fun(x: Any) -> Any:
-        return jnp.sum(lax.sin(jax.jit(jnp.tanh)(lax.cos(lax.exp(x)))))
-
-    for _ in range(3):
-        assert_same(funcgrad.grad(fun)(X), jax.grad(fun)(X))
-    assert sorted(compiled) == [2, 2]  # sum and sin after the call, cos and exp before it
-
-
-def test_a_backward_rule_of_a_user_stays_concrete(compiled: list[int]) -> None:
-    seen: list[Any] = []
-
-    @jax.custom_vjp
-    def fun(x: Any) -> Any:
-        return x * 2
-
-    def backward(kept: Any, ct: Any) -> Any:
-        seen.append((type(kept), float(ct[0])))
-        return (ct,)
-
-    fun.defvjp(lambda x: (x * 2, x), backward)
-    for _ in range(3):
-        funcgrad.grad(lambda x: jnp.sum(lax.sin(fun(lax.cos(x)))))(X)
-    assert len(seen) == 3
-    assert all(issubclass(kind, jax.Array) and not issubclass(kind, jax.core.Tracer)
-               for kind, _ in seen)  # fmt: skip
-    assert len(compiled) == 2
-
-
-def test_a_parameter_that_cannot_be_hashed_falls_back(
-    compiled: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_registry, "_RULES", dict(_registry._RULES))
-    primitive = Primitive("unhashable")
-    primitive.def_impl(lambda x, *, factors: x * factors[0])
-    primitive.def_abstract_eval(lambda x, **_: x)
-    funcgrad.register_vjp(primitive, lambda ct, _y, _x, *, factors: ct * factors[0])
-    for _ in range(3):
-        gradient = funcgrad.grad(lambda x: jnp.sum(primitive.bind(x, factors=[3.0])))(X)
-        np.testing.assert_array_equal(gradient, 3 * ONES)
-    assert compiled == []
-    assert not _eager._PROGRAMS
-
-
-def test_the_segment_used_longest_ago_is_forgotten(
-    compiled: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_eager, "REMEMBERED", 2)
-
-    def gradient(size: int) -> None:
-        funcgrad.grad(lambda x: jnp.sum(lax.sin(x)))(jnp.ones(size))
-
-    for size in (1, 2, 1, 3):  # 1 is used again, so 2 is forgotten for 3
-        gradient(size)
-    assert len(_eager._PROGRAMS) == 2
-    assert len(compiled) == 1
-    gradient(1)
-    assert len(compiled) == 1  # still there
-    gradient(2)
-    assert len(compiled) == 1  # forgotten: met as if for the first time
-    gradient(2)
-    assert len(compiled) == 2
-
-
-def test_a_tape_as_long_as_the_bound_and_one_longer(compiled: list[int]) -> None:
-    for length in (LONGEST, LONGEST + 1):
-
-        def fun(x: Any, n: int = length) -> Any:
-            for _ in range(n):
-                x = x * np.float32(0.99)
-            return x
-
-        for _ in range(2):
-            (gradient,) = funcgrad.vjp(fun, np.float32(2))[1](np.float32(1))
-            assert float(gradient) == pytest.approx(0.99**length, rel=1e-5)
-    assert compiled == [LONGEST, 1]

@@ -12,8 +12,8 @@ import pytest
 from jax import lax
 
 import funcgrad
-from funcgrad import _eager
 from funcgrad import _jaxcompat as compat
+from funcgrad import _segments
 from funcgrad._trace import TapeTrace
 from tests.comparing import assert_same
 
@@ -164,7 +164,9 @@ def test_no_array_stays_alive() -> None:
 
 
 def test_threads_do_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_eager, "REMEMBERED", 3)  # so that they also forget segments all the time
+    monkeypatch.setattr(
+        _segments, "REMEMBERED", 3
+    )  # so that they also forget segments all the time
     sizes = [1 + i % 5 for i in range(40)]
 
     def work(offset: int) -> list[Any]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from funcgrad import _eager, _registry, _reverse, _staging
+from funcgrad import _registry, _reverse, _segments, _staging
 from funcgrad._registry import Pullback, Rule
 from funcgrad._reverse import times_partial
 from funcgrad._tape import Step
@@ -29,7 +29,7 @@ def planted(rule: Rule) -> Iterator[None]:
 def _forget() -> None:
     _registry.plan.cache_clear()
     _staging._MADE.clear()
-    _eager._PROGRAMS.clear()
+    _segments._PROGRAMS.clear()
 
 
 def with_functions(rule: Rule, functions: dict[int, Callable[..., Any]]) -> Rule:
