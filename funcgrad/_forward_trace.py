@@ -22,7 +22,7 @@ from ._tangents import tangent_function
 from ._tape import Options, Slot, Step
 from ._trace import TapeTrace, TapeTracer
 
-# Adds the tangents of what some steps write to those that are known: of the listed slots, or of all.
+# Adds the tangents of what some steps write to those that are known: of listed slots, or of all.
 Push = Callable[[Sequence[Step], dict[Slot, Any], Sequence[Slot | None] | None], None]
 
 
