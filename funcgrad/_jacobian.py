@@ -128,8 +128,10 @@ def hvp(
 ) -> Any:
     """The product of the Hessian of a scalar function with a vector, without the Hessian.
 
-    It is the derivative of the gradient along the vector (Pearlmutter 1994). The Hessian is
-    symmetric, so the pullback of the gradient, applied to the vector, is the same.
+    It is the derivative of the gradient along the vector (Pearlmutter 1994), carried forward beside
+    it, through loops and branches too. Where the gradient calls a custom_vjp function, which has no
+    forward mode, it is the pullback of the gradient applied to the vector: the same, as the Hessian
+    is symmetric. The gradient runs twice then.
 
     Args:
         fun: a function of one or more pytrees whose output is a real scalar.
@@ -164,8 +166,7 @@ def _along(
 ) -> tuple[Any, ...]:
     """The derivative of a gradient along a vector.
 
-    Forward, it needs fewer operations, holds less, and no cotangent is transposed twice. A rule of
-    a custom_vjp that the gradient calls is of reverse mode alone.
+    Forward, it needs fewer operations, holds less, and no cotangent is transposed twice.
     """
     point = flatten(primals)
     types = [compat.typeof(leaf) for leaf in point.leaves]
