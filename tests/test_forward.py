@@ -1,11 +1,13 @@
 """Forward mode from the rules of reverse mode: the same linear map, read in the other direction."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 import funcgrad
 from funcgrad._forward import push
@@ -114,3 +116,26 @@ def test_strong_zeros_hold_in_both_directions() -> None:
 
     assert np.isnan(np.asarray(product(False))).any()
     np.testing.assert_allclose(np.asarray(product(True))[0], 0.0)
+
+
+LINEAR_IN_ALL: dict[str, Callable[[Any, Any], Any]] = {
+    "concatenate": lambda x, y: jnp.concatenate([x, y]),
+    "pad": lambda x, y: lax.pad(x, y[0], [(1, 1, 0)]),
+    "split": lambda x, _: jnp.split(x, [1])[0],
+    "select_n": lambda x, y: lax.select(jnp.array([True, False, True]), x, y),
+    "dynamic_slice": lambda x, _: lax.dynamic_slice(x, (jnp.int32(1),), (2,)),
+    "dynamic_update_slice": lambda x, y: lax.dynamic_update_slice(x, y[:1], (jnp.int32(1),)),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_IN_ALL)
+def test_what_is_linear_is_applied_to_tangents_once(name: str) -> None:
+    function = LINEAR_IN_ALL[name]
+    program = jax.make_jaxpr(lambda x, y, v, w: along(function, [x, y], [v, w]))(X, X, X, X)
+    names = [equation.primitive.name for equation in program.eqns]
+    # Once for the values and once for the tangents.
+    assert names.count(name) == 2
+    plain = [equation.primitive.name for equation in jax.make_jaxpr(function)(X, X).eqns]
+    assert len(names) <= 2 * len(plain)
+    (tangent,) = along(function, [X, X + 1], [X, None])
+    assert_same(tangent, jax.jvp(lambda x: function(x, X + 1), (X,), (X,))[1])
