@@ -6,21 +6,21 @@ two or three of them. A tape of concrete values is therefore cut into segments, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import _jaxcompat as compat
-from ._forward import entering, push, push_steps
+from ._forward import push, push_steps
 from ._reverse import deliver, sweep, sweep_steps
 from ._segments import describe, end_of, program, start_of
 from ._tape import Slot, Step, Tape
 
 
-def is_concrete(tape: Tape, given: Sequence[Any]) -> bool:
+def is_concrete(steps: Sequence[Step], given: Iterable[Any]) -> bool:
     """Whether a sweep would compute with known values only, outside any trace."""
     if any(map(compat.is_tracer, given)):
         return False
-    for step in tape.steps:
+    for step in steps:
         for kept in (*step.operands, *step.outputs):
             if isinstance(kept, compat.Tracer):
                 return False
@@ -62,22 +62,33 @@ def _sweep_segment(steps: Sequence[Step], waiting: dict[Any, Any]) -> None:
 # --- forward --------------------------------------------------------------------------------------
 
 
-def push_concrete(tape: Tape, tangents: Sequence[Any]) -> list[Any]:
-    """What `push` computes, for a tape of concrete values."""
-    known = entering(tape, tangents)
-    last = _last_reads(tape)
+def push_eagerly(
+    steps: Sequence[Step], known: dict[Slot, Any], leaving: Sequence[Slot | None] | None = None
+) -> None:
+    """What `push_steps` computes: in segments, where all values are concrete.
+
+    After the steps only the slots that leave are read; all that are written, where that is None.
+    """
+    read = (slot for step in steps for slot in step.reads if slot is not None)
+    if not is_concrete(steps, (known.get(slot) for slot in read)):
+        push_steps(steps, known)
+        return
+    last = _last_reads(steps, leaving)
     start = 0
-    while start < len(tape.steps):
-        end = end_of(tape.steps, start)
-        _push_segment(tape.steps[start:end], known, last, end)
+    while start < len(steps):
+        end = end_of(steps, start)
+        _push_segment(steps[start:end], known, last, end)
         start = end
-    return [None if slot is None else known.get(slot) for slot in tape.outputs]
 
 
-def _last_reads(tape: Tape) -> dict[Slot | None, int]:
-    """The last step that reads each slot; for an output that is beyond the steps."""
-    last = {slot: number for number, step in enumerate(tape.steps) for slot in step.reads}
-    return last | dict.fromkeys(tape.outputs, len(tape.steps))
+def _last_reads(
+    steps: Sequence[Step], leaving: Sequence[Slot | None] | None
+) -> dict[Slot | None, int]:
+    """The last step that reads each slot; for one that leaves that is beyond the steps."""
+    last = {slot: number for number, step in enumerate(steps) for slot in step.reads}
+    if leaving is None:
+        leaving = [slot for step in steps for slot in step.writes]
+    return last | dict.fromkeys(leaving, len(steps))
 
 
 def _push_segment(

@@ -13,11 +13,11 @@ import numpy as np
 
 from . import _jaxcompat as compat
 from ._arguments import check_callable, check_differentiable, choose
-from ._eager import is_concrete, push_concrete
+from ._eager import push_eagerly
 from ._errors import GradientTypeError, GradientValueError
-from ._forward import can_push, push
+from ._forward_trace import pushed
 from ._pullback import CustomRules, Recorded, backward, dense, recording_options
-from ._tape import Tape
+from ._tape import Options, Tape
 from ._transform import grad
 from ._trees import flatten, leaf_paths
 
@@ -128,8 +128,10 @@ def hvp(
 ) -> Any:
     """The product of the Hessian of a scalar function with a vector, without the Hessian.
 
-    It is the derivative of the gradient along the vector (Pearlmutter 1994). The Hessian is
-    symmetric, so the pullback of the gradient, applied to the vector, is the same.
+    It is the derivative of the gradient along the vector (Pearlmutter 1994), carried forward beside
+    it, through loops and branches too. Where the gradient calls a custom_vjp function, which has no
+    forward mode, it is the pullback of the gradient applied to the vector: the same, as the Hessian
+    is symmetric. The gradient runs twice then.
 
     Args:
         fun: a function of one or more pytrees whose output is a real scalar.
@@ -154,21 +156,31 @@ def hvp(
         custom_rules=custom_rules, strong_zeros=strong_zeros, checkpoints=checkpoints,
     )  # fmt: skip
     options = recording_options(custom_rules, strong_zeros, checkpoints)
-    run = Recorded(gradient, tuple(primals), False, options)
     vector = [compat.as_array(leaf) for leaf in flatten(tuple(tangents)).leaves]
-    product = run.input_tree(_along(run.tape, vector))
+    product = _along(gradient, tuple(primals), vector, options)
     return product[0] if len(primals) == 1 else product
 
 
-def _along(tape: Tape, vector: Sequence[Any]) -> list[Any]:
+def _along(
+    gradient: Callable[..., Any], primals: tuple[Any, ...], vector: Sequence[Any], options: Options
+) -> tuple[Any, ...]:
     """The derivative of a gradient along a vector.
 
-    Forward, it needs fewer operations, and no cotangent is transposed twice.
+    Forward, it needs fewer operations, holds less, and no cotangent is transposed twice.
     """
-    if not can_push(tape):
-        return backward(tape, vector)
-    forward = push_concrete if is_concrete(tape, vector) else push
-    return dense(forward(tape, vector), tape.input_types)
+    point = flatten(primals)
+    types = [compat.typeof(leaf) for leaf in point.leaves]
+
+    def flat(*leaves: Any) -> list[Any]:
+        return flatten(gradient(*jax.tree.unflatten(point.treedef, leaves))).leaves
+
+    moving = [t if compat.is_inexact(aval) else None for aval, t in zip(types, vector, strict=True)]
+    _, product = pushed(flat, point.leaves, moving, options, push_eagerly)
+    if product is None:
+        run = Recorded(gradient, primals, False, options)
+        return run.input_tree(backward(run.tape, vector))
+    whole: tuple[Any, ...] = jax.tree.unflatten(point.treedef, dense(product, types))
+    return whole
 
 
 def _check_vector(fun: Any, primals: Any, tangents: Any) -> None:

@@ -143,7 +143,7 @@ def backward(tape: Tape, cotangents: Sequence[Any], traced: bool = False) -> lis
 
     A tape without values, and a number as its cotangent, do not show that they were `traced`.
     """
-    concrete = not traced and is_concrete(tape, cotangents)
+    concrete = not traced and is_concrete(tape.steps, cotangents)
     arrived = (sweep_concrete if concrete else sweep)(tape, cotangents)
     return dense(arrived, tape.input_types)
 

@@ -73,6 +73,7 @@ class Rule(NamedTuple):
     where: str
     forward: Callable[..., Any] | None = None  # structured rules run the primal themselves
     bounded: bool = False  # of an elementwise rule: its partial is finite for every finite operand
+    tangents: Callable[..., Any] | None = None  # of a structured rule: its forward mode
 
 
 class Plan(NamedTuple):
@@ -163,16 +164,19 @@ def structured(
     forward: Callable[..., Any] | None,
     backward: Callable[..., Any],
     cases: Sequence[Case] = (),
+    tangents: Callable[..., Any] | None = None,
 ) -> None:
     """Declare a primitive that carries programs.
 
     `forward(context, needed, operands, params)` computes the outputs and returns them with a pytree
-    to keep; `backward(context, kept, needed, cotangents)` returns the operands' cotangents, where a
-    missing output cotangent is ``None``. Calls of custom rules have no `forward`: JAX hands them to
-    the trace by a method of their own.
+    to keep; `backward(kept, needed, cotangents)` returns the operands' cotangents; and
+    `tangents(context, params, operands, tangents)` the outputs and their tangents, or None where a
+    body has none; missing ones are ``None``. Calls of custom rules have no `forward`: JAX hands
+    them to the trace by a method of their own.
     """
-    pull = (Pullback(backward, False, (), False, ()),)
-    _insert(Rule(primitive, "structured", pull, frozenset(), tuple(cases), _caller(2), forward))
+    pull, known = (Pullback(backward, False, (), False, ()),), frozenset[str]()
+    rule = Rule(primitive, "structured", pull, known, tuple(cases), _caller(2), forward)
+    _insert(rule._replace(tangents=tangents))
 
 
 def no_derivative(*primitives: Any) -> None:
@@ -250,18 +254,13 @@ def _insert(rule: Rule) -> None:
 def plan(primitive: Any, needed: tuple[bool, ...]) -> Plan:
     """What to keep for a primitive with a rule. Cached: asked for at every step."""
     rule = _RULES[primitive]
-    each = rule.family not in {"joint", "structured"}
-    used = _each(rule, needed) if each else dict(enumerate(rule.pullbacks))
+    used: dict[int, Pullback | None] = dict(enumerate(rule.pullbacks))
+    if rule.family not in {"joint", "structured"}:  # of which one function serves all operands
+        used = {i: used.get(i) for i, wanted in enumerate(needed) if wanted}
     pulls = [pull for pull in used.values() if pull is not None]
     keep = [any(_reads(pull, i) for pull in pulls) for i in range(len(needed))]
     missing = next((i for i, pull in used.items() if pull is None), None)
     return Plan(rule, needed, any(pull.reads_output for pull in pulls), tuple(keep), missing)
-
-
-def _each(rule: Rule, needed: tuple[bool, ...]) -> dict[int, Pullback | None]:
-    """The function of each operand that takes a cotangent."""
-    known = dict(enumerate(rule.pullbacks))
-    return {i: known.get(i) for i, wanted in enumerate(needed) if wanted}
 
 
 def _reads(pull: Pullback, operand: int) -> bool:

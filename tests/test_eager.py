@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
-from funcgrad._eager import is_concrete, push_concrete, sweep_concrete
-from funcgrad._forward import can_push, push
+from funcgrad._eager import is_concrete, push_eagerly, sweep_concrete
+from funcgrad._forward import entering, push
 from funcgrad._reverse import sweep
 from funcgrad._segments import LONGEST
+from funcgrad._tape import Tape
 from funcgrad._trace import record
 from tests.comparing import assert_same
 
@@ -55,7 +56,7 @@ def written(program: list[tuple[int, int]]) -> Callable[..., list[Any]]:
 def test_a_concrete_sweep_is_the_plain_sweep(program: list[tuple[int, int]]) -> None:
     _, tape = record(written(program), [X])
     for cotangents in ([ONES, X], [None, ONES], [ONES, X], [None, ONES]):
-        assert is_concrete(tape, cotangents)
+        assert is_concrete(tape.steps, cotangents)
         ours, plain = sweep_concrete(tape, cotangents), sweep(tape, cotangents)
         assert_same(ours, plain, zero=not np.any(plain[0]))
 
@@ -69,16 +70,23 @@ def test_nothing_arrives_where_nothing_was_sent() -> None:
     assert sweep_concrete(tape, [None, None]) == [None, None]
 
 
+def push_concrete(tape: Tape, tangents: list[Any], asked: bool = True) -> list[Any]:
+    """What is asked for are the outputs, or whatever is written."""
+    known = entering(tape, tangents)
+    push_eagerly(tape.steps, known, tape.outputs if asked else None)
+    return [None if slot is None else known.get(slot) for slot in tape.outputs]
+
+
 @given(PROGRAMS)
 def test_a_concrete_push_is_the_plain_push(program: list[tuple[int, int]]) -> None:
     _, tape = record(written(program), [X, 2 * X])
-    assert can_push(tape)
     for tangents in ([ONES, X], [None, ONES], [ONES, X], [None, ONES]):
-        ours, plain = push_concrete(tape, tangents), push(tape, tangents)
-        for mine, other in zip(ours, plain, strict=True):
-            assert (mine is None) == (other is None)
-            if other is not None:
-                assert_same(mine, other, zero=not np.any(other))
+        plain = push(tape, tangents)
+        for asked in (True, False):
+            for mine, other in zip(push_concrete(tape, tangents, asked), plain, strict=True):
+                assert (mine is None) == (other is None)
+                if other is not None:
+                    assert_same(mine, other, zero=not np.any(other))
 
 
 @pytest.mark.parametrize("depth", [LONGEST - 1, LONGEST, LONGEST + 1, 5 * LONGEST])
@@ -104,16 +112,22 @@ def test_either_direction_of_a_segment_has_a_program_of_its_own() -> None:
         )
 
 
+def test_traced_tangents_of_a_concrete_tape() -> None:
+    _, tape = record(lambda x: [lax.sin(x)], [X])
+    assert_same(jax.jit(lambda t: push_concrete(tape, [t]))(ONES), [jnp.cos(X)])
+    assert_same(jax.vmap(lambda t: push_concrete(tape, [t]))(jnp.eye(3)), [jnp.diag(jnp.cos(X))])
+
+
 def test_what_is_concrete() -> None:
     _, tape = record(lambda x: [lax.sin(x)], [X])
-    assert is_concrete(tape, [ONES])
-    assert is_concrete(tape, [None])
+    assert is_concrete(tape.steps, [ONES])
+    assert is_concrete(tape.steps, [None])
 
     @jax.jit
     def staged(ct: Any) -> Any:
-        assert not is_concrete(tape, [ct])
+        assert not is_concrete(tape.steps, [ct])
         _, inner = record(lambda x: [lax.sin(x)], [ct])
-        assert not is_concrete(inner, [ONES])
+        assert not is_concrete(inner.steps, [ONES])
         return sweep(tape, [ct])[0]
 
     np.testing.assert_allclose(staged(ONES), jnp.cos(X), rtol=1e-6)

@@ -1,5 +1,6 @@
 """Forward mode from the rules of reverse mode: the same linear map, read in the other direction."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +10,9 @@ import pytest
 from jax import lax
 
 import funcgrad
-from funcgrad._forward import can_push, push
+from funcgrad._forward import push
+from funcgrad._forward_trace import pushed
+from funcgrad._jaxcompat import primitives as p
 from funcgrad._pullback import Recorded, backward
 from funcgrad._tape import Options, Tape
 from tests.comparing import assert_same
@@ -38,6 +41,11 @@ def recorded(function: Any, *arguments: Any) -> Tape:
     return Recorded(function, arguments, False, Options()).tape
 
 
+def along(function: Any, arguments: Any, tangents: Any) -> Any:
+    """The tangents of a function's outputs; None if it cannot be read forward."""
+    return pushed(lambda *xs: jax.tree.leaves(function(*xs)), arguments, tangents, Options())[1]
+
+
 # A promise that is broken has no derivative to agree about.
 WALKED = [e for e in EXAMPLES if not e.declares("no numbers") and sampled(f"forward {e}", 6)]
 ROUNDING = {"reduce_precision", "convert_element_type"}  # to 8 bits, each direction elsewhere
@@ -51,15 +59,16 @@ def test_a_rule_read_forward_is_the_transpose_of_itself(example: Example) -> Non
     arguments = [numbers(kind, *domain, seed) for seed, (kind, domain) in drawn]
     tangents = [numbers(kind, -2, 2, seed) for seed, (kind, _) in drawn]
     tape = recorded(case.function, *arguments)
-    if not can_push(tape):
-        assert any(step.body is not None for step in tape.steps)
+    pushed = along(case.function, arguments, tangents)
+    if example.rule.primitive is p.custom_vjp_call_p:
+        assert pushed is None
         return
     cotangents = [
         numbers(aval, -2, 2, 9) if slot is not None else None
         for aval, slot in zip(tape.output_types, tape.outputs, strict=True)
     ]
-    pushed = push(tape, tangents)
     both = [(t, c) for t, c in zip(pushed, cotangents, strict=True) if t is not None]
+    assert all(t is None for t, c in zip(pushed, cotangents, strict=True) if c is None)
     forth = paired([t for t, _ in both], [c for _, c in both])
     back = paired(backward(tape, cotangents), tangents)
     assert (np.isfinite(forth) and forth != 0) or example.declares("constant")
@@ -92,37 +101,8 @@ cubed.defjvp(lambda at, by: (cubed(at[0]), by[0] * 5 * at[0] ** 2))  # 5, to tel
 
 
 def test_custom_jvp_rules_are_read_forward() -> None:
-    tape = recorded(jax.jit(lambda x: cubed(x) + x), X)
-    assert can_push(tape)
-    assert_same(push(tape, [X])[0], 5 * X**3 + X)
-
-
-def test_bodies_are_compiled_once_for_each_set_of_tangents() -> None:
-    count = 0
-
-    def body(x: Any, y: Any) -> Any:
-        nonlocal count
-        count += 1
-        return jnp.sin(x) * y
-
-    compiled = jax.jit(body)
-    for _ in range(3):
-        tape = recorded(compiled, X, X)
-        assert_same(push(tape, [X, None])[0], jnp.cos(X) * X * X)
-        assert_same(push(tape, [None, X])[0], jnp.sin(X) * X)
-    assert count == 1
-
-
-def looped(x: Any) -> Any:
-    return jnp.sum(lax.scan(lambda c, _: (jnp.sin(c) * c, None), x, None, length=3)[0])
-
-
-def test_loops_are_not_read_forward_and_their_hvp_is_right_all_the_same() -> None:
-    assert not can_push(recorded(looped, X))
-    assert not can_push(recorded(jax.jit(looped), X))
-    assert can_push(recorded(jax.jit(lambda x: jnp.sum(jnp.sin(x))), X))
-    ours = jax.jit(lambda x, v: funcgrad.hvp(looped, (x,), (v,)))(X, X + 1)
-    assert_same(ours, jax.jvp(jax.grad(looped), (X,), (X + 1,))[1], factor=8)
+    (tangent,) = along(jax.jit(lambda x: cubed(x) + x), [X], [X])
+    assert_same(tangent, 5 * X**3 + X)
 
 
 def test_strong_zeros_hold_in_both_directions() -> None:
@@ -136,3 +116,26 @@ def test_strong_zeros_hold_in_both_directions() -> None:
 
     assert np.isnan(np.asarray(product(False))).any()
     np.testing.assert_allclose(np.asarray(product(True))[0], 0.0)
+
+
+LINEAR_IN_ALL: dict[str, Callable[[Any, Any], Any]] = {
+    "concatenate": lambda x, y: jnp.concatenate([x, y]),
+    "pad": lambda x, y: lax.pad(x, y[0], [(1, 1, 0)]),
+    "split": lambda x, _: jnp.split(x, [1])[0],
+    "select_n": lambda x, y: lax.select(jnp.array([True, False, True]), x, y),
+    "dynamic_slice": lambda x, _: lax.dynamic_slice(x, (jnp.int32(1),), (2,)),
+    "dynamic_update_slice": lambda x, y: lax.dynamic_update_slice(x, y[:1], (jnp.int32(1),)),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_IN_ALL)
+def test_what_is_linear_is_applied_to_tangents_once(name: str) -> None:
+    function = LINEAR_IN_ALL[name]
+    program = jax.make_jaxpr(lambda x, y, v, w: along(function, [x, y], [v, w]))(X, X, X, X)
+    names = [equation.primitive.name for equation in program.eqns]
+    # Once for the values and once for the tangents.
+    assert names.count(name) == 2
+    plain = [equation.primitive.name for equation in jax.make_jaxpr(function)(X, X).eqns]
+    assert len(names) <= 2 * len(plain)
+    (tangent,) = along(function, [X, X + 1], [X, None])
+    assert_same(tangent, jax.jvp(lambda x: function(x, X + 1), (X,), (X,))[1])

@@ -17,6 +17,7 @@ from jax import lax
 
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
+from .._forward_trace import Moved, filled, moved
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Kept, Origin, Staged, once_for, run_backward, stage
@@ -159,4 +160,44 @@ def _run_backward(choice: Choice, values: Sequence[Any], arriving: Sequence[Any]
     return cotangents
 
 
-structured(p.cond_p, _cond_forward, _cond_backward)
+# --- with tangents --------------------------------------------------------------------------------
+
+
+def _cond_tangents(
+    options: Options, params: dict[str, Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]] | None:
+    branches = params["branches"]
+    moving = tuple(tangent is not None for tangent in tangents[1:])
+
+    def make() -> Any:
+        bodies = [moved(branch, moving, options) for branch in branches]
+        known = [body for body in bodies if body is not None]
+        return jax.jit(partial(_run_moved, known)) if len(known) == len(bodies) else None
+
+    run = once_for(branches, ("cond moved", moving, options), make)
+    found: tuple[list[Any], list[Any]] | None = run and run(list(primals), list(tangents[1:]))
+    return found
+
+
+def _run_moved(
+    bodies: Sequence[Moved], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """The branch that is taken, with the tangents that any of them gives."""
+    index, *inputs = primals
+    reached = [any(each) for each in zip(*(body.reached for body in bodies), strict=True)]
+    types = bodies[0].program.out_avals[: len(reached)]
+
+    def branch(body: Moved) -> Callable[..., tuple[list[Any], list[Any]]]:
+        def run(inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            results, found = body(inputs, tangents)
+            return results, filled(types, found, reached)
+
+        return run
+
+    taken: tuple[list[Any], list[Any]] = lax.switch(
+        index, [branch(body) for body in bodies], inputs, tangents
+    )
+    return taken
+
+
+structured(p.cond_p, _cond_forward, _cond_backward, tangents=_cond_tangents)

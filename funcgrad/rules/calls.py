@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _jaxcompat as compat
+from .._forward_trace import Moved, moved
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._reverse import sweep
@@ -45,8 +46,36 @@ def _jit_backward(kept: Kept, _needed: tuple[bool, ...], arriving: Sequence[Any]
     return pull_body(kept, arriving)
 
 
+def _jit_tangents(
+    options: Options, params: dict[str, Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]] | None:
+    body = moved(params["jaxpr"], [tangent is not None for tangent in tangents], options)
+    if body is None:
+        return None
+    call = params | _with_tangents(params, body)
+    return body.split(p.jit_p.bind(*body.flat(primals, tangents), **call))
+
+
+def _with_tangents(params: dict[str, Any], body: Moved) -> dict[str, Any]:
+    """The parameters that differ where the program also takes and returns tangents."""
+    sides = {"in": body.moving, "out": body.reached}
+    names = ("shardings", "layouts")
+    placed = {
+        f"{side}_{name}": _doubled(params[f"{side}_{name}"], chosen)
+        for side, chosen in sides.items()
+        for name in names
+    }
+    inputs = len(body.moving) + sum(body.moving)
+    return placed | {"jaxpr": body.program, "donated_invars": (False,) * inputs}
+
+
+def _doubled(each: Sequence[Any], chosen: Sequence[bool]) -> tuple[Any, ...]:
+    """What holds of some values, which holds of the tangents of the chosen ones, too."""
+    return (*each, *(one for one, there in zip(each, chosen, strict=True) if there))
+
+
 structured(
-    p.jit_p, _jit_forward, _jit_backward,
+    p.jit_p, _jit_forward, _jit_backward, tangents=_jit_tangents,
     cases=[
         shaped(jax.jit(lambda x: jnp.sin(x) * x), (), (2, 3)),
         several(jax.jit(lambda a, b: (jax.jit(jnp.exp)(a) * b, b + 1)), (3,), (3,)),

@@ -19,6 +19,7 @@ from jax import lax
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
 from .._dataflow import Value
+from .._forward_trace import Moved, filled, held, settled
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Staged, once_for, run_backward, stage
@@ -230,4 +231,46 @@ def _dense_xs(loop: Loop, cotangents: Sequence[Any]) -> list[Any]:
     ]
 
 
-structured(p.scan_p, _scan_forward, _scan_backward)
+# --- with tangents --------------------------------------------------------------------------------
+
+
+def _scan_tangents(
+    options: Options, params: dict[str, Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]] | None:
+    closed, (consts, carry) = params["jaxpr"], jaxprs.scan_counts(params)
+    moving = tuple(tangent is not None for tangent in tangents)
+    shape = (params["reverse"], params["length"], params["unroll"])
+
+    def make() -> Any:
+        body = settled(closed, moving, (consts, consts + carry), options)
+        return body and jax.jit(partial(_run_moved, body, (consts, consts + carry), shape))
+
+    run = once_for([closed], ("scan moved", moving, options, consts, carry, shape), make)
+    found: tuple[list[Any], list[Any]] | None = run and run(list(primals), list(tangents))
+    return found
+
+
+def _run_moved(
+    body: Moved, ends: tuple[int, int], shape: Any, primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """One loop, of which every step takes and returns tangents beside its values."""
+    first, second = ends
+    (reverse, length, unroll), count = shape, second - first
+    moves = filled(body.program.in_avals[: len(primals)], tangents, body.moving)
+    consts, init, xs = primals[:first], primals[first:second], primals[second:]
+
+    def step(carry: Any, x: Any) -> Any:
+        before, flow = carry
+        entry, move = x
+        values, along = [*consts, *before, *entry], [*moves[:first], *flow, *move]
+        after, leaving = body(values, along)
+        return (after[:count], held(flow, leaving[:count])), (after[count:], leaving[count:])
+
+    (last, flow), (ys, to_ys) = lax.scan(
+        step, (init, moves[first:second]), (xs, moves[second:]),
+        length=length, reverse=reverse, unroll=unroll,
+    )  # fmt: skip
+    return [*last, *ys], [*flow, *to_ys]
+
+
+structured(p.scan_p, _scan_forward, _scan_backward, tangents=_scan_tangents)

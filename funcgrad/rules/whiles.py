@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from jax import lax
 
 from .. import _jaxcompat as compat
 from .. import _jaxprs as jaxprs
+from .._forward_trace import Moved, filled, held, settled
 from .._jaxcompat import primitives as p
 from .._registry import structured
 from .._staging import Staged, once_for, stage
@@ -202,4 +204,43 @@ def _back_from_checkpoints(
     return found
 
 
-structured(p.while_p, _while_forward, _while_backward)
+# --- with tangents --------------------------------------------------------------------------------
+
+
+def _while_tangents(
+    options: Options, params: dict[str, Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]] | None:
+    closed, condition = params["body_jaxpr"], params["cond_jaxpr"]
+    asked, consts = params["cond_nconsts"], params["body_nconsts"]
+    moving = tuple(tangent is not None for tangent in tangents[asked:])
+
+    def make() -> Any:
+        body = settled(closed, moving, (consts, len(moving)), options)
+        return body and jax.jit(partial(_run_moved, body, jaxprs.twin(condition), asked, consts))
+
+    run = once_for([closed, condition], ("while moved", moving, options, asked), make)
+    found: tuple[list[Any], list[Any]] | None = run and run(list(primals), list(tangents[asked:]))
+    return found
+
+
+def _run_moved(
+    body: Moved, condition: Any, asked: int, consts: int,
+    primals: Sequence[Any], tangents: Sequence[Any],
+) -> tuple[list[Any], list[Any]]:  # fmt: skip
+    """The loop with tangents beside the values of its carry; the values say when it ends."""
+    end = asked + consts
+    questions, inputs, init = primals[:asked], primals[asked:end], list(primals[end:])
+    moves = filled(body.program.in_avals[: len(tangents)], tangents, body.moving)
+
+    def going(state: Any) -> Any:
+        return jaxprs.jaxpr_function(condition)(*questions, *state[0])[0]
+
+    def step(state: Any) -> Any:
+        after, leaving = body([*inputs, *state[0]], [*moves[:consts], *state[1]])
+        return after, held(state[1], leaving)
+
+    final: tuple[list[Any], list[Any]] = lax.while_loop(going, step, (init, moves[consts:]))
+    return final
+
+
+structured(p.while_p, _while_forward, _while_backward, tangents=_while_tangents)
