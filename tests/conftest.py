@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 _COUNT = "count"
+# Tests that start processes of their own, and take minutes: no worker is to be left alone with one.
+_FIRST = {"parallel", "train", "notebooks", "examples"}
 
 # The same examples at every run, and few: on a fresh shape JAX compiles.
 settings.register_profile("ci", max_examples=12, derandomize=True, deadline=None)
@@ -29,6 +31,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def count(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
     """A function that puts how many cases a test went through into the summary of the session."""
     return lambda name, number: request.node.user_properties.append((_COUNT, (name, number)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers take the files in the order of the tests, and not those with the most tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first; the many short ones then fill the time of both workers."""
+    items.sort(key=lambda item: _FIRST.isdisjoint(item.path.parts))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -85,7 +85,7 @@ WITH_CASES = [
     rule
     for rule in RULES
     if any(e.case.order > 0 and "constant" not in e.case.note for e in examples_of(rule))
-    and sampled(rule.primitive.name, 2)
+    and sampled(rule.primitive.name, 4)
 ]
 
 
