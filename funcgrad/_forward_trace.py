@@ -16,6 +16,7 @@ import jax
 from . import _jaxcompat as compat
 from . import _jaxprs as jaxprs
 from ._forward import push_steps
+from ._jaxcompat import primitives as p
 from ._registry import lookup
 from ._staging import once_for
 from ._tangents import tangent_function
@@ -62,6 +63,9 @@ class PushTrace(TapeTrace):
     ) -> Any:
         rule = lookup(primitive)
         if rule is None or rule.tangents is None:
+            if rule is not None and rule.family == "structured" and self._is_reverse(params):
+                self.lost = True
+                return compat.bind_with(self.parent, primitive, primals, params)
             return super()._apply_rule(primitive, args, params, primals, reads, needed)
         tangents = self.tangents(reads)
         made = None
@@ -72,6 +76,11 @@ class PushTrace(TapeTrace):
         if made is None:
             return compat.bind_with(self.parent, primitive, primals, params)
         return self._joined(*made)
+
+    def _is_reverse(self, params: Any) -> bool:
+        """Whether a body, such as that of a checkpoint, calls what has no forward mode."""
+        honoured = self.options.custom_rules != "ignore"
+        return honoured and jaxprs.applies(params, p.custom_vjp_call_p)
 
     def process_custom_jvp_call(
         self, primitive: Any, fun: Any, jvp: Any, tracers: Any, /, *, symbolic_zeros: bool

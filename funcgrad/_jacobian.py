@@ -174,8 +174,7 @@ def _along(
     def flat(*leaves: Any) -> list[Any]:
         return flatten(gradient(*jax.tree.unflatten(point.treedef, leaves))).leaves
 
-    moving = [t if compat.is_inexact(aval) else None for aval, t in zip(types, vector, strict=True)]
-    _, product = pushed(flat, point.leaves, moving, options, push_eagerly)
+    _, product = pushed(flat, point.leaves, vector, options, push_eagerly)
     if product is None:
         run = Recorded(gradient, primals, False, options)
         return run.input_tree(backward(run.tape, vector))

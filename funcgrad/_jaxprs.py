@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -59,6 +59,14 @@ def bind_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
     params = equation.primitive.get_bind_params(equation.params)
     results = equation.primitive.bind(*operands, **params)
     return list(results) if equation.primitive.multiple_results else [results]
+
+
+def applies(params: Mapping[str, Any], primitive: Any) -> bool:
+    """Whether a program among the parameters of an equation applies a primitive, at any depth."""
+    lists = (value if isinstance(value, (tuple, list)) else (value,) for value in params.values())
+    programs = (getattr(entry, "jaxpr", entry) for entries in lists for entry in entries)
+    equations = (eqn for program in programs for eqn in getattr(program, "eqns", ()))
+    return any(eqn.primitive is primitive or applies(eqn.params, primitive) for eqn in equations)
 
 
 def is_literal(atom: Any) -> bool:

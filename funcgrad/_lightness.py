@@ -7,8 +7,16 @@ import weakref
 from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import Signature
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)  # fmt: skip
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -24,7 +32,7 @@ def is_light(value: Any) -> bool:
     """Whether all that a value refers to is known, and none of it an array or a user's object.
 
     An object of a user's class may be given data at any time. Modules are kept alive by Python, so
-    what a function reads from its module counts for nothing.
+    what a function reads from its module counts for nothing, and neither does a class of a module.
     """
     seen: dict[int, Any] = {}
     waiting = [value]
@@ -71,6 +79,15 @@ def _of_function(function: Any) -> Iterable[Any]:
     return *closure, *defaults, *named.values(), *function.__dict__.values()
 
 
+def _of_class(kind: type) -> Iterable[Any]:
+    """Of one that a function defines, its attributes and methods, but not what Python notes."""
+    if "<locals>" not in kind.__qualname__:
+        return ()
+    named = vars(kind).items()
+    held = [v for name, v in named if isinstance(v, FunctionType) or not name.startswith("__")]
+    return *held, *kind.__bases__
+
+
 def _of_cell(cell: Any) -> Iterable[Any]:
     try:
         return (cell.cell_contents,)
@@ -87,10 +104,16 @@ def _of_tree(tree: Any) -> Iterable[Any]:
     return () if node is None else (node[1], *tree.children())
 
 
+# What stands for a slot of an object, or a field of a tuple, in the namespace of a class.
+_DESCRIPTORS = (MemberDescriptorType, type(vars(NamedTuple("_", [("field", int)]))["field"]))
 _READERS: tuple[tuple[Any, Reader], ...] = (
     ((bool, int, float, complex, str, bytes, slice, range, type(None), type(...)), _nothing),
     # The array that a mesh has is one of devices.
-    ((type, enum.Enum, np.dtype, np.generic, Mesh, Signature), _nothing),
+    (type, _of_class),
+    ((property,), lambda value: (value.fget, value.fset, value.fdel)),
+    ((staticmethod, classmethod), lambda value: (value.__func__,)),
+    (_DESCRIPTORS, _nothing),
+    ((enum.Enum, np.dtype, np.generic, Mesh, Signature), _nothing),
     ((BuiltinFunctionType, np.ufunc, CodeType, ModuleType, weakref.ref), _nothing),
     (jax.core.Trace, _nothing),  # it forgets its values in the end, see `TapeTrace.invalidate`
     ((np.ndarray, jax.Array, jax.core.Tracer), _unknown),

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 
 from . import _jaxcompat as compat
+from ._exact import distinction
 from ._sharing import Key
 from ._tape import Slot, Step, Tape
 
@@ -88,7 +89,10 @@ def describe(steps: Sequence[Step]) -> Segment:
         writes = tuple([local.setdefault(slot, len(local) - 1) for slot in step.writes])
         written.update(step.writes)
         params = tuple(step.params.items())
-        parts.append((step.primitive, params, reads, writes, tuple(fixed), step.strong_zeros))
+        exact = distinction(step.primitive, step.params)
+        parts.append(
+            (step.primitive, params, exact, reads, writes, tuple(fixed), step.strong_zeros)
+        )
     return Segment(steps, parts, values, local, written)
 
 

@@ -10,6 +10,7 @@ import jax
 
 from . import _jaxcompat as compat
 from ._errors import TapeError
+from ._exact import distinction
 
 Slot = int
 
@@ -212,6 +213,7 @@ class _Layout(NamedTuple):
     """All of a tape but its arrays. Compared and hashed by content, so that `jit` may cache."""
 
     steps: tuple[Step, ...]
+    exact: tuple[Any, ...]  # what tells the parameters of each step from equal ones
     wiring: tuple[Any, ...]
     treedef: Any
     leaves: tuple[Any, ...]  # None stands for an array
@@ -219,6 +221,9 @@ class _Layout(NamedTuple):
     def __hash__(self) -> int:
         names = tuple((step.primitive.name, step.reads, step.writes) for step in self.steps)
         return hash((names, self.treedef, len(self.leaves)))
+
+    def __repr__(self) -> str:
+        return f"<layout of {len(self.steps)} steps>"
 
 
 def _is_static(leaf: Any) -> bool:
@@ -231,9 +236,12 @@ def _flatten_tape(tape: Tape) -> tuple[list[Any], _Layout]:
     bare = tuple(
         step._replace(operands=(), outputs=(), body=None, source=None) for step in tape.steps
     )
+    exact = tuple(distinction(step.primitive, step.params) for step in tape.steps)
     wiring = (tape.inputs, tape.outputs, tape.input_types, tape.output_types)
     fixed = tuple(leaf if _is_static(leaf) else None for leaf in leaves)
-    return [leaf for leaf in leaves if not _is_static(leaf)], _Layout(bare, wiring, treedef, fixed)
+    return [leaf for leaf in leaves if not _is_static(leaf)], _Layout(
+        bare, exact, wiring, treedef, fixed
+    )
 
 
 def _unflatten_tape(layout: _Layout, arrays: Any) -> Tape:

@@ -14,6 +14,10 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
+import funcgrad
+from funcgrad import _registry
+from funcgrad._jaxcompat import Primitive
+
 _COUNT = "count"
 # Tests that start processes of their own, and take minutes: no worker is to be left alone with one.
 _FIRST = {"parallel", "train", "notebooks", "examples"}
@@ -67,3 +71,17 @@ def strict_jax() -> Iterator[None]:
     """
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> Primitive:
+    """A primitive of a user's, the identity, whose rule says something else for each `kind`."""
+    monkeypatch.setattr(_registry, "_RULES", dict(_registry._RULES))
+    primitive = Primitive("scaled")
+    primitive.def_impl(lambda x, **_: x)
+    primitive.def_abstract_eval(lambda x, **_: x)
+    scales = {"1": 2.0, "True": 3.0, "0.0": 5.0, "-0.0": 7.0, "(0.0,)": 11.0, "(-0.0,)": 13.0}
+    funcgrad.register_vjp(
+        primitive, lambda ct, _y, _x, *, kind: ct * ct.dtype.type(scales[repr(kind)])
+    )
+    return primitive

@@ -287,3 +287,24 @@ def test_a_converted_closure_takes_the_differentiated_values_along(wrap: Any) ->
         return apply(closed, x, *consts)
 
     assert_same(wrap(funcgrad.grad(loss))(0.7), jax.grad(loss)(0.7))
+
+
+@pytest.mark.parametrize("around", [lambda f: f, jax.jit], ids=["plain", "jit"])
+def test_the_forward_rule_gives_the_value(around: Callable[[Any], Any]) -> None:
+    tripled = jax.custom_vjp(jnp.sin)
+    tripled.defvjp(lambda x: (3 * jnp.sin(x), x), lambda x, ct: (ct * jnp.cos(x),))
+    fun = lambda x: jnp.sum(around(tripled)(x) * x)  # noqa: E731 -- one line
+    assert_same(funcgrad.value_and_grad(fun)(X), jax.value_and_grad(fun)(X), factor=4)
+
+
+def test_a_call_in_jit_is_no_custom_one_once_its_forward_rule_has_run() -> None:
+    calls: list[None] = []
+
+    def loss(x: Any) -> Any:
+        calls.append(None)
+        return jnp.sum(jax.jit(sine)(x) * x)
+
+    ours = funcgrad.hvp(loss, (X,), (SCALE,))
+    plain = lambda x: jnp.sum(sine(x) * x)  # noqa: E731 -- one line
+    assert_same(ours, funcgrad.hvp(plain, (X,), (SCALE,)), factor=4)
+    assert len(calls) == 1  # it goes forward: twice would be in reverse

@@ -299,6 +299,20 @@ def test_a_custom_vjp_that_the_gradient_calls_is_of_reverse_mode(wrap: Any) -> N
         assert_same(ours, 2 * V)
 
 
+@pytest.mark.parametrize(
+    "around",
+    [jax.checkpoint, lambda f: jax.jit(jax.checkpoint(f)), lambda f: jax.checkpoint(jax.jit(f))],
+    ids=["checkpoint", "in jit", "of jit"],
+)
+def test_a_body_without_forward_mode_hides_no_custom_vjp(around: Callable[..., Any]) -> None:
+    def loss(x: Any) -> Any:
+        cubed = jax.custom_jvp(lambda x: x**3)
+        cubed.defjvp(lambda at, by: (at[0] ** 3, around(clipped)(at[0]) * by[0]))
+        return jnp.sum(cubed(x))
+
+    assert_same(funcgrad.hvp(loss, (X,), (4 * V,)), jnp.clip(4 * V, -1, 1) * 2 * X)
+
+
 def test_a_custom_vjp_whose_function_the_gradient_does_not_call() -> None:
     @jax.custom_vjp
     def cubed(x: Any) -> Any:

@@ -68,12 +68,46 @@ def in_custom_rule(value: Any) -> Any:
     return fun
 
 
+def in_class(value: Any) -> Any:
+    class Holder(NamedTuple):
+        first: Any
+
+        def method(self) -> Any:
+            return value
+
+    return Holder
+
+
+def in_class_attribute(value: Any) -> Any:
+    class Holder:
+        __slots__ = ("first",)
+        held = value
+
+    return Holder
+
+
+def in_property(value: Any) -> Any:
+    class Holder:
+        @property
+        def held(self) -> Any:
+            return value
+
+        @staticmethod
+        def method() -> None:
+            """Reads nothing."""
+
+    class Derived(Holder):
+        pass
+
+    return Derived
+
+
 WRAPPERS: list[Callable[[Any], Any]] = [
     in_closure, in_default, in_keyword_default, in_attribute, in_recursion, in_custom_rule,
     lambda value: partial(max, value), lambda value: partial(max, key=value),
     lambda value: jax.jit(in_closure(value)), lambda value: (1, value), lambda value: [value],
     lambda value: {"key": value}, lambda value: Pair(1, value),
-    lambda value: jax.checkpoint(in_closure(value)),
+    lambda value: jax.checkpoint(in_closure(value)), in_class, in_class_attribute, in_property,
 ]  # fmt: skip
 LIGHT = [1, -0.5, None, "name", np.float32(2), np.dtype("int8"), jnp.sin, np.sin, jax, Owner, len]
 HEAVY: list[Any] = [np.ones(2), jnp.ones(2), Owner(), Owner().method, object.__new__(Owner)]

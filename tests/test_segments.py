@@ -79,6 +79,17 @@ def test_parameters_are_part_of_a_segment(compiled: list[int]) -> None:
     assert len(compiled) == 2
 
 
+def test_parameters_that_are_equal_for_python_alone_are_told_apart(scaled: Primitive) -> None:
+    def product(kind: Any) -> tuple[float, float]:
+        fun = lambda x: jnp.sum(scaled.bind(x * x, kind=kind))  # noqa: E731 -- one line
+        return float(funcgrad.grad(fun)(X)[0] / X[0]), float(funcgrad.hvp(fun, (X,), (ONES,))[0])
+
+    kinds = (1, True, 0.0, -0.0)
+    for _ in range(3):
+        found = [product(kind) for kind in kinds]
+        np.testing.assert_allclose(found, [[2 * scale] * 2 for scale in (2, 3, 5, 7)], rtol=1e-6)
+
+
 def test_the_iterations_of_a_loop_share_a_segment(compiled: list[int]) -> None:
     def fun(x: Any) -> Any:
         for _ in range(10 * LONGEST):

@@ -15,6 +15,7 @@ from jax import lax
 import funcgrad
 from funcgrad import _jaxcompat as compat
 from funcgrad._errors import TapeError
+from funcgrad._jaxcompat import Primitive
 from funcgrad._reverse import sweep
 from funcgrad._tape import Step, Tape, check_tape
 
@@ -162,6 +163,22 @@ def test_equal_programs_have_equal_structures() -> None:
     assert hash(first) == hash(structure(lambda x: jnp.sin(x) * 2.0, 3 * X))
     assert first != structure(lambda x: jnp.sin(x) * x, X)
     assert first != structure(lambda x: jnp.sin(x) * 2.0, X[:2])
+
+
+def test_structures_differ_where_parameters_are_equal_for_python_alone(
+    scaled: Primitive,
+) -> None:
+    def pullback(kind: Any) -> Any:
+        return funcgrad.vjp(lambda x: scaled.bind(x, kind=kind), X)[1]
+
+    pull = jax.jit(lambda pullback: pullback(jnp.ones_like(X)))
+    scales = [float(pull(pullback(kind))[0][0]) for kind in (1, True, 1, (0.0,), (-0.0,))]
+    assert scales == [2, 3, 2, 11, 13]
+
+
+def test_its_structure_is_printed() -> None:
+    pullback = funcgrad.vjp(lambda x: jnp.sin(x) * x, X)[1]
+    assert "<layout of 2 steps>" in repr(jax.tree.structure(pullback))
 
 
 def test_values_pass_through_a_map_over_the_leaves() -> None:

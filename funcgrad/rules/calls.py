@@ -26,9 +26,8 @@ def _jit_forward(
     staged = stage(params["jaxpr"], needed, options)
     # A step may keep an operand: donating it would delete what the sweep reads.
     call = params | {"donated_invars": (False,) * len(operands)}
-    if staged.residuals:
-        call |= _with_residuals(params, staged)
-    results = p.jit_p.bind(*operands, **call)
+    # Without residuals too: where the body calls a custom rule, that runs in place of the function.
+    results = p.jit_p.bind(*operands, **call | _with_residuals(params, staged))
     return results[: staged.outputs], keep(staged, operands, results)
 
 
