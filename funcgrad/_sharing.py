@@ -17,8 +17,9 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 import numpy as np
 
 from . import _jaxprs as jaxprs
-from ._exact import by_value, exactly
+from ._exact import exactly
 from ._lightness import is_light
+from ._thunks import described
 
 REMEMBERED = 512  # programs; the one used longest ago is forgotten first
 
@@ -120,7 +121,7 @@ def _atom(numbers: dict[Any, int], atom: Any) -> Any:
 def _known(value: Any) -> Any:
     """A parameter of a body that was looked at before."""
     inner = hasattr(getattr(value, "jaxpr", value), "eqns")
-    return _described(value) if inner else by_value(value)
+    return _described(value) if inner else described(value)
 
 
 def _checked(value: Any) -> Any:
@@ -128,4 +129,4 @@ def _checked(value: Any) -> Any:
     inner = hasattr(getattr(value, "jaxpr", value), "eqns")
     if not (inner or is_light(value)):
         raise _Unequal
-    return _described(value) if inner else by_value(value)
+    return _described(value) if inner else described(value)

@@ -16,12 +16,12 @@ PACKAGE = "funcgrad"
 # The one arrow: a unit imports only from itself and from units before it.
 ORDER = [
     "_lazy", "_workers", "_errors", "_opaque", "_jaxprimitives", "_jaxtypes", "_jaxcompat",
-    "_jaxprs", "_exact", "_dataflow", "_lightness", "_sharing", "_trees", "_tape", "_registry",
-    "_references", "_tangents", "_trace", "_reverse", "_staging", "_forward", "_forward_trace",
-    "rules", "_formulas", "_segments", "_eager", "_arguments", "_pullback", "_transform",
-    "_jacobian", "_scan", "_extend", "_steps", "_batches", "_descent", "_target", "_graph",
-    "_diagnosis", "parallel", "models", "verify", "search", "train", "bench", "listing", "show",
-    "checking", "audit", "cli", "__main__", "pytest_plugin",
+    "_jaxprs", "_exact", "_dataflow", "_lightness", "_thunks", "_sharing", "_trees", "_tape",
+    "_registry", "_references", "_tangents", "_trace", "_reverse", "_staging", "_forward",
+    "_forward_trace", "rules", "_formulas", "_segments", "_eager", "_arguments", "_pullback",
+    "_transform", "_jacobian", "_scan", "_extend", "_steps", "_batches", "_descent", "_target",
+    "_graph", "_diagnosis", "parallel", "models", "verify", "search", "train", "bench", "listing",
+    "show", "checking", "audit", "cli", "__main__", "pytest_plugin",
 ]  # fmt: skip
 OPTIONAL = {
     "autograd", "torch", "equinox", "flax", "sklearn", "matplotlib", "hypothesis", "orbax",

@@ -86,7 +86,18 @@ def by_rule(x: Any, w: Any) -> Any:
     return jnp.sum(lax.scan(lambda c, y: (jitted_sine(c * y), None), w, x)[0])
 
 
-@pytest.mark.parametrize("fun", [by_scan, by_fori, by_while, by_cond, by_jit, by_rule])
+def by_rule_alone(x: Any, w: Any) -> Any:
+    return jnp.sum(lax.scan(lambda c, y: (sine(c * y), None), w, x)[0])
+
+
+def by_tangent_rule(x: Any, w: Any) -> Any:
+    return jnp.sum(lax.scan(lambda c, y: (jax.nn.relu(c + y * y), None), w, x)[0])
+
+
+FRESH = [by_scan, by_fori, by_while, by_cond, by_jit, by_rule, by_rule_alone, by_tangent_rule]
+
+
+@pytest.mark.parametrize("fun", FRESH)
 def test_a_body_written_inside_a_function_is_transformed_once(built: Any, fun: Any) -> None:
     # A while loop is reversed from what a number of steps kept; so is JAX's by a scan.
     theirs = jax.grad(by_fori if fun is by_while else fun)
