@@ -108,11 +108,11 @@ def _of_tree(tree: Any) -> Iterable[Any]:
 _DESCRIPTORS = (MemberDescriptorType, type(vars(NamedTuple("_", [("field", int)]))["field"]))
 _READERS: tuple[tuple[Any, Reader], ...] = (
     ((bool, int, float, complex, str, bytes, slice, range, type(None), type(...)), _nothing),
-    # The array that a mesh has is one of devices.
     (type, _of_class),
     ((property,), lambda value: (value.fget, value.fset, value.fdel)),
     ((staticmethod, classmethod), lambda value: (value.__func__,)),
     (_DESCRIPTORS, _nothing),
+    # The array that a mesh has is one of devices.
     ((enum.Enum, np.dtype, np.generic, Mesh, Signature), _nothing),
     ((BuiltinFunctionType, np.ufunc, CodeType, ModuleType, weakref.ref), _nothing),
     (jax.core.Trace, _nothing),  # it forgets its values in the end, see `TapeTrace.invalidate`
