@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from funcgrad.bench._count import equations, operations
-from funcgrad.bench._measure import Ratio, ratio, timed
+from funcgrad.bench._measure import Ratio, control_of, has_control, ratio, timed
 from funcgrad.bench._usage import Work, work_of
 from funcgrad.bench._workload import UNOPTIMISED, Workload
 
@@ -74,12 +74,14 @@ class _FirstCalls:
         self.workload = workload
         self.times: dict[tuple[str, str], list[float]] = {}
         self.programs: dict[str, Any] = {}
-        gradients = {"ours": workload.ours, "theirs": workload.theirs, "again": workload.theirs}
+        gradients = {"ours": workload.ours, "theirs": workload.theirs}
+        if has_control(seconds):
+            gradients["again"] = workload.theirs
         for gradient in (workload.ours, workload.theirs):  # warms what JAX keeps of inner functions
             fresh(gradient).trace(*workload.arguments)
         begin, turn, names = time.monotonic(), 0, list(gradients)
         while turn < _turns(time.monotonic() - begin, turn, seconds):
-            for name in names[turn % 3 :] + names[: turn % 3]:
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 self._first_call(name, gradients[name])
             turn += 1
 
@@ -96,7 +98,7 @@ class _FirstCalls:
 
     def figures(self) -> Iterator[Figure]:
         for part in _PARTS:
-            times = {name: self.times[name, part] for name in ("ours", "theirs", "again")}
+            times = {name: self.times[name, part] for name in self.programs}
             yield _timed(self.workload, part, times)
 
 
@@ -134,7 +136,9 @@ def _run(workload: Workload, first: _FirstCalls, seconds: float) -> Figure:
 
 def _eager(workload: Workload, seconds: float) -> Figure:
     theirs = _call(workload.theirs, workload)
-    calls = {"ours": _call(workload.ours, workload), "theirs": theirs, "again": theirs}
+    calls = {"ours": _call(workload.ours, workload), "theirs": theirs}
+    if has_control(seconds):
+        calls["again"] = theirs
     return _timed(workload, "eager", timed(calls, seconds), f"{workload.bound} dominates")
 
 
@@ -146,7 +150,7 @@ def _timed(workload: Workload, name: str, times: dict[str, list[float]], note: s
     ours, theirs = times["ours"], times["theirs"]
     return Figure(
         workload.name, name, SECONDS, statistics.median(ours), statistics.median(theirs),
-        workload.against, ratio(ours, theirs), ratio(times["again"], theirs), note, len(ours),
+        workload.against, ratio(ours, theirs), control_of(times), note, len(ours),
     )  # fmt: skip
 
 

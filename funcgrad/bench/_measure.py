@@ -50,6 +50,16 @@ def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
     return Ratio(statistics.median(ratios), ratios[low], ratios[max(low, high)])
 
 
+def has_control(seconds: float) -> bool:
+    """Whether the competitor is to run against itself, too: it takes a third of the time."""
+    return seconds >= 1
+
+
+def control_of(times: Mapping[str, list[float]]) -> Ratio | None:
+    """The A/A row: the competitor against itself; None where that did not run."""
+    return ratio(times["again"], times["theirs"]) if "again" in times else None
+
+
 def timed(
     competitors: Mapping[str, Callable[[], Any]], seconds: float, least: float = 2e-3
 ) -> dict[str, list[float]]:

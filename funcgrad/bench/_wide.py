@@ -17,7 +17,7 @@ from funcgrad._descent import minimize
 from funcgrad._transform import value_and_grad
 from funcgrad.bench._count import operations
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import ratio
+from funcgrad.bench._measure import control_of, has_control, ratio
 from funcgrad.bench._roofline import device
 from funcgrad.bench._usage import Work, work_of
 
@@ -47,21 +47,21 @@ _CPU = _ELSEWHERE._replace(steps=1, parts=256)
 def wide(seconds: float) -> Iterator[Figure]:
     """A step of ours, of a program of many, beside the same program around `jax.grad`."""
     problem = _CPU if device().platform == "cpu" else _ELSEWHERE
-    return measured(problem, turns=3 if seconds >= 1 else 1)
+    return measured(problem, turns=3 if has_control(seconds) else 1)
 
 
 def measured(problem: Problem, turns: int) -> Iterator[Figure]:
-    """The figure of any size."""
+    """The figure of any size; of one turn it has no control."""
     sine = models.noisy_sine(points=problem.points)
     arguments = (models.init_widenet(2021, problem.width), (sine.x, sine.y))
-    makers = {"ours": _ours, "theirs": _theirs, "again": _theirs}
+    makers = {"ours": _ours, "theirs": _theirs} | ({"again": _theirs} if turns > 1 else {})
     programs = {
         name: jax.jit(make(problem)).lower(*arguments).compile() for name, make in makers.items()
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     names = list(programs)
     for turn in range(turns):
-        for name in names[turn % 3 :] + names[: turn % 3]:
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
             begin = time.perf_counter()
             jax.block_until_ready(programs[name](*arguments))
             times[name].append((time.perf_counter() - begin) / problem.steps)
@@ -69,7 +69,7 @@ def measured(problem: Problem, turns: int) -> Iterator[Figure]:
     yield Figure(
         f"{problem.width} x {problem.points}", "step", SECONDS, ours,
         statistics.median(times["theirs"]), "jax.grad", ratio(times["ours"], times["theirs"]),
-        ratio(times["again"], times["theirs"]),
+        control_of(times),
         f"{problem.steps} in one program, {problem.parts} micro-batches", turns,
         _work(problem, arguments),
     )  # fmt: skip

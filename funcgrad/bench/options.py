@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--quick",
         action="store_true",
-        help="a minute for all on two cores: fewer turns, down to one of what is long; a chain of\n"
-        "1,000 operations instead of 10,000",
+        help="a minute for all on two cores: fewer turns, down to one of what is long; no A/A\n"
+        "ratio; a chain of 1,000 operations instead of 10,000",
     )
     add("--device", choices=("cpu", "gpu", "tpu"), help="where to run (JAX's own choice)")
     add("--json", action="store_true", help="print one JSON object, everything else on stderr")

@@ -33,6 +33,16 @@ def test_figures_of_a_loss() -> None:
     assert found["run"].work == Work(operations=12, traffic=found["traffic"].ours, loops=False)
     assert found["run"].turns >= 3
     assert found["memory"].turns == 0
+    assert found["run"].control is None is found["trace"].control
+
+
+def test_the_competitor_runs_against_itself_where_there_is_time() -> None:
+    workload = of_loss("product", lambda x, y: jnp.sum(x * y), jnp.ones(4), 2 * jnp.ones(4))
+    found = {figure.name: figure for figure in figures(workload, 1.0)}
+    for name in ("trace", "compile", "run", "eager"):
+        control = found[name].control
+        assert control is not None
+        assert control.low > 0
 
 
 def test_what_takes_long_is_compiled_less_often() -> None:
