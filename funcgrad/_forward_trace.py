@@ -20,7 +20,7 @@ from ._jaxcompat import primitives as p
 from ._registry import lookup
 from ._staging import once_for
 from ._tangents import tangent_function
-from ._tape import Options, Slot, Step
+from ._tape import Options, Slot, Step, Tape
 from ._trace import TapeTrace, TapeTracer, ended
 
 # Adds the tangents of what some steps write to those that are known: of listed slots, or of all.
@@ -111,6 +111,20 @@ class PushTrace(TapeTrace):
         return super().process_custom_vjp_call(
             primitive, fun, fwd, bwd, tracers, out_trees=out_trees, symbolic_zeros=symbolic_zeros
         )
+
+    def process_shard_map(self, primitive: Any, function: Any, tracers: Any, /, **call: Any) -> Any:
+        before = len(self.steps)
+        made = super().process_shard_map(primitive, function, tracers, **call)
+        if self.options.custom_rules != "ignore":  # a function can be looked into once it has run
+            bodies = [step.body.mapping.value.staged.layout() for step in self.steps[before:]]
+            self.lost = self.lost or any(map(_calls_reverse_rule, bodies))
+        return made
+
+
+def _calls_reverse_rule(tape: Tape) -> bool:
+    """Whether a recorded program calls a custom_vjp function, at any depth."""
+    rule = p.custom_vjp_call_p
+    return any(step.primitive is rule or jaxprs.applies(step.params, rule) for step in tape)
 
 
 def pushed(

@@ -70,6 +70,11 @@ class Staged:
         }
         return [pools[origin.kind][origin.place] for origin in origins]
 
+    def layout(self) -> Tape:
+        """The body's tape without its values."""
+        whole: Tape = jax.tree.unflatten(self.treedef, [None] * self.treedef.num_leaves)
+        return whole
+
     def pull(self, value_of: Callable[[Origin], Any], arriving: Sequence[Any]) -> list[Any]:
         """Sweep the body's tape, with its leaves taken from where they are found."""
         return sweep(self.tape(value_of), arriving)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
+from jax.sharding import PartitionSpec
 
 import funcgrad
 from funcgrad import rules as _rules  # noqa: F401 -- fills the registry
@@ -299,11 +300,19 @@ def test_a_custom_vjp_that_the_gradient_calls_is_of_reverse_mode(wrap: Any) -> N
         assert_same(ours, 2 * V)
 
 
+def on_one_device(fun: Callable[..., Any]) -> Callable[..., Any]:
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    return jax.shard_map(fun, mesh=mesh, in_specs=PartitionSpec(), out_specs=PartitionSpec())
+
+
 @pytest.mark.parametrize(
     "around",
-    [jax.checkpoint, lambda f: jax.jit(jax.checkpoint(f)), lambda f: jax.checkpoint(jax.jit(f))],
-    ids=["checkpoint", "in jit", "of jit"],
-)
+    [
+        jax.checkpoint, lambda f: jax.jit(jax.checkpoint(f)), lambda f: jax.checkpoint(jax.jit(f)),
+        on_one_device, lambda f: jax.jit(on_one_device(f)), lambda f: on_one_device(jax.jit(f)),
+    ],
+    ids=["checkpoint", "in jit", "of jit", "shard_map", "shard_map in jit", "shard_map of jit"],
+)  # fmt: skip
 def test_a_body_without_forward_mode_hides_no_custom_vjp(around: Callable[..., Any]) -> None:
     def loss(x: Any) -> Any:
         cubed = jax.custom_jvp(lambda x: x**3)
