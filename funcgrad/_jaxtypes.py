@@ -24,10 +24,16 @@ def cotangent_type(aval: Any) -> Any:
     return aval.to_ct_aval()
 
 
-def explicit_sharding(aval: Any, order: Sequence[int] | None = None) -> Any:
-    """The sharding of a cotangent of `aval`, its axes in some order; None where none is typed."""
+def explicit_sharding(aval: Any, order: Sequence[int] | None = None, beside: Any = None) -> Any:
+    """The sharding of a cotangent of `aval`, its axes in some order; None where none is typed.
+
+    An array that was made outside of the mesh that types what stands beside it is whole on every
+    device of that mesh.
+    """
     if AxisType.Explicit not in aval.sharding.mesh.axis_types:
-        return None
+        mesh = aval.sharding.mesh if beside is None else beside.sharding.mesh
+        typed = AxisType.Explicit in mesh.axis_types
+        return NamedSharding(mesh, PartitionSpec(*[None] * aval.ndim)) if typed else None
     spec = cotangent_type(aval).sharding.spec
     parts = [spec.partitions[i] for i in order or range(aval.ndim)]
     whole = PartitionSpec(*parts, unreduced=spec.unreduced, reduced=spec.reduced)

@@ -112,7 +112,7 @@ def _pull_kernel(
         lhs_dilation=lhs_dilation, rhs_dilation=window_strides,
         dimension_numbers=lax.ConvDimensionNumbers(image, out, kernel),
         feature_group_count=batch_group_count, batch_group_count=feature_group_count,
-        precision=precision, out_sharding=compat.explicit_sharding(type_of(_k)),
+        precision=precision, out_sharding=compat.explicit_sharding(type_of(_k), None, type_of(ct)),
     )  # fmt: skip
     return lax.convert_element_type(result, _k.dtype)
 

@@ -47,7 +47,7 @@ def _pull(
         came, factors, dims = [*batch, *inner, *free], (other, ct), _swapped(dims)
     product = lax.dot_general(
         *factors, dims, precision=precision, preferred_element_type=ct.dtype,
-        out_sharding=compat.explicit_sharding(type_of(mine), came),
+        out_sharding=compat.explicit_sharding(type_of(mine), came, type_of(ct)),
     )  # fmt: skip
     placed = lax.transpose(product, sorted(range(mine.ndim), key=came.__getitem__))
     return placed if placed.dtype == mine.dtype else _narrow(placed, mine.dtype)

@@ -59,6 +59,28 @@ def test_a_product_of_sharded_factors(mesh: Any) -> None:
             np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
 
 
+def products(w: Any, x: Any) -> Any:
+    return jnp.sum(jnp.tanh(x @ w) ** 2)
+
+
+def convolutions(w: Any, x: Any) -> Any:
+    image, kernel = x.reshape(4, 1, 2), w.reshape(2, 1, 2)
+    return jnp.sum(jnp.tanh(lax.conv_general_dilated(image, kernel, (1,), "VALID")))
+
+
+@pytest.mark.parametrize("function", [products, convolutions])
+def test_weights_made_outside_of_the_mesh_of_the_data(mesh: Any, function: Any) -> None:
+    w = jnp.asarray([[0.3, -0.2], [0.1, 0.5]], jnp.float32)
+    with jax.set_mesh(mesh):
+        x = jax.device_put(X, NamedSharding(mesh, P("i", None)))
+        # Of weights outside of it JAX has no gradient of a convolution.
+        expected = jax.grad(function)(jax.device_put(w, NamedSharding(mesh, P(None, None))), x)
+        for transform in (lambda f: f, jax.jit):
+            ours = transform(funcgrad.grad(function))(w, x)
+            assert (ours.shape, ours.dtype) == (w.shape, w.dtype)
+            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_sum_over_a_sharded_axis(mesh: Any) -> None:
     with jax.set_mesh(mesh):
         x = jax.device_put(X, NamedSharding(mesh, P("i", None)))
