@@ -27,11 +27,13 @@ class Report(NamedTuple):
         figures: all of them.
         peaks: of the device.
         skipped: what could not be measured, a line each.
+        interrupted: whether the user ended it before all was measured.
     """
 
     figures: list[Figure]
     peaks: Roofline
     skipped: list[str]
+    interrupted: bool = False
 
 
 def machine(peaks: Roofline) -> dict[str, Any]:

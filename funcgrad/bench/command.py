@@ -35,7 +35,10 @@ def run(options: argparse.Namespace) -> int:
     picture = _picture(options.picture)
     with _on(options.device):
         report = _measure(dict.fromkeys(options.only or WORKLOADS + EXTRAS), options.quick)
-        _print(report, options)
+        if report.figures or not report.interrupted:
+            _print(report, options)
+    if report.interrupted:
+        raise KeyboardInterrupt
     if picture is not None:
         picture(report.figures, options.picture)
     return 0
@@ -89,6 +92,9 @@ def _measure(names: Iterable[str], quick: bool) -> reports.Report:
         except ImportError as error:
             skipped.append(f"{name}: {error}")
             _say(f"skipped: {skipped[-1]}")
+        except KeyboardInterrupt:  # the minutes before it are not lost
+            skipped.append(f"{name}: interrupted, and what would have followed")
+            return reports.Report(found, peaks, skipped, interrupted=True)
     return reports.Report(found, peaks, skipped)
 
 

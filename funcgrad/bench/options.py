@@ -21,7 +21,7 @@ further comparisons:
 exit code:
   0  measured
   2  wrong usage
-  130  interrupted
+  130  interrupted; what was measured is printed
 
 examples:
   funcgrad bench --quick

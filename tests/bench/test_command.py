@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -108,6 +109,31 @@ def test_a_missing_competitor_is_skipped_with_a_line(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["skipped"][0].startswith("torch: ")
     assert "skipped: torch: " in printed.err
+
+
+@pytest.mark.parametrize("measured", [0, 1])
+def test_what_was_measured_before_ctrl_c_is_printed(
+    measured: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = command._figures
+
+    def stopped(name: str, quick: bool) -> Iterator[Figure]:
+        if name == "widenet":
+            raise KeyboardInterrupt
+        yield from itertools.islice(whole(name, quick), measured)
+        if not measured:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_figures", stopped)
+    assert main(["bench", "--quick", "--only", "simple", "widenet", "--json"]) == 130
+    printed = capsys.readouterr()
+    assert "interrupted" in printed.err
+    if not measured:
+        assert printed.out == ""
+        return
+    report = json.loads(printed.out)
+    assert [figure["name"] for figure in report["figures"]] == ["trace"]
+    assert report["skipped"] == ["widenet: interrupted, and what would have followed"]
 
 
 def test_every_name_can_be_measured() -> None:
