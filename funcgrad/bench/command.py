@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -64,6 +65,12 @@ def _picture(path: Path | None) -> Callable[..., None] | None:
     if not path.absolute().parent.is_dir():
         raise ConfigurationError(
             f"cannot write the picture {path}: there is no folder {path.parent}; make it first"
+        )
+    if path.is_dir():
+        raise ConfigurationError(f"--picture {path} is a folder; name a file in it")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise ConfigurationError(
+            f"cannot write the picture {path}: no permission to write there; name another place"
         )
     draw: Callable[..., None] = import_module("funcgrad.bench._picture").draw
     return draw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,17 +89,34 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     [
         (["--picture", "a.bmp"], "must end in .png or .svg"),
         (["--picture", "no/such/a.png"], "there is no folder no/such; make it first"),
+        (["--picture", "folder.svg"], "--picture folder.svg is a folder; name a file in it"),
         (["--device", "tpu"], "--device tpu: JAX finds none"),
         (["--only", "nothing"], "invalid choice: 'nothing'"),
     ],
 )
 def test_wrong_arguments_are_said_in_a_line(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.svg").mkdir()
     assert main(["bench", *words]) == 2
     printed = capsys.readouterr().err
     assert said in printed
     assert "Traceback" not in printed
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda place, _mode: Path(place) != tmp_path)
+    assert main([*QUICK, "--picture", str(tmp_path / "a.svg")]) == 2
+    printed = capsys.readouterr()
+    assert "no permission to write there" in printed.err
+    assert "measuring" not in printed.err
 
 
 def test_a_missing_competitor_is_skipped_with_a_line(
