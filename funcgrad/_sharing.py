@@ -120,13 +120,15 @@ def _atom(numbers: dict[Any, int], atom: Any) -> Any:
 
 def _known(value: Any) -> Any:
     """A parameter of a body that was looked at before."""
-    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
-    return _described(value) if inner else described(value)
+    return _described(value) if _is_program(value) else described(value)
 
 
 def _checked(value: Any) -> Any:
     """A parameter; one that keeps data of a user alive equals none."""
-    inner = hasattr(getattr(value, "jaxpr", value), "eqns")
-    if not (inner or is_light(value)):
+    if not (_is_program(value) or is_light(value)):
         raise _Unequal
-    return _described(value) if inner else described(value)
+    return _known(value)
+
+
+def _is_program(value: Any) -> bool:
+    return hasattr(getattr(value, "jaxpr", value), "eqns")

@@ -16,8 +16,8 @@ from ._exact import by_value, exactly
 
 _DEPTH = 12  # of wrappings in wrappings; what lies deeper equals itself alone
 # What a wrapping notes while it is used, and what says nothing of what it does: by their classes.
-_NOTES = frozenset({"Store", "EqualStore", "DebugInfo", "object"})
-_MEMO = "cells"  # the variable in which a wrapping remembers what it returned
+_NOTES = frozenset({"Store", "EqualStore", "DebugInfo"})
+_MEMO = frozenset({"cells", "sentinel"})  # the variables by which it remembers what it returned
 
 
 def described(value: Any) -> Any:
@@ -38,7 +38,7 @@ def _described(value: Any, depth: int) -> Any:
         return type(value), inner(value.f), tuple(steps)
     if isinstance(value, FunctionType) and value.__closure__ and _is_of_jax(value):
         cells = zip(value.__code__.co_freevars, value.__closure__, strict=True)
-        held = [(name, inner(_content(cell))) for name, cell in cells if name != _MEMO]
+        held = [(name, inner(_content(cell))) for name, cell in cells if name not in _MEMO]
         named = tuple((value.__kwdefaults__ or {}).items())
         return value.__code__, tuple(held), inner(value.__defaults__), inner(named)
     return exactly(value)

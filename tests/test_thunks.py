@@ -11,6 +11,7 @@ from jax import lax
 
 import funcgrad
 from funcgrad._sharing import structure
+from funcgrad._thunks import described
 from tests.comparing import assert_same
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
@@ -96,3 +97,7 @@ def test_a_rule_made_at_each_call_equals_none() -> None:
         return _made(lambda primals, tangents: (jnp.sin(primals[0]), tangents[0] * 2))(x)
 
     assert structure(body(fresh)) != structure(body(fresh))
+
+
+def test_two_objects_are_two() -> None:
+    assert described(object()) != described(object())
