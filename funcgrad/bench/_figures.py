@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from funcgrad.bench._count import equations, operations
-from funcgrad.bench._measure import Ratio, control_of, has_control, ratio, timed
+from funcgrad.bench._measure import Ratio, control_of, has_control, ratio, rotated, timed
 from funcgrad.bench._usage import Work, work_of
 from funcgrad.bench._workload import UNOPTIMISED, Workload
 
@@ -81,7 +81,7 @@ class _FirstCalls:
             fresh(gradient).trace(*workload.arguments)
         begin, turn, names = time.monotonic(), 0, list(gradients)
         while turn < _turns(time.monotonic() - begin, turn, seconds):
-            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            for name in rotated(names, turn):
                 self._first_call(name, gradients[name])
             turn += 1
 
@@ -136,9 +136,8 @@ def _run(workload: Workload, first: _FirstCalls, seconds: float) -> Figure:
 
 def _eager(workload: Workload, seconds: float) -> Figure:
     ours, theirs = _call(workload.ours, workload), _call(workload.theirs, workload)
-    jax.block_until_ready(
-        ours()
-    )  # what is met for the second time is compiled, which no turn is to
+    # What is met for the second time is compiled, and no turn is to hold that.
+    jax.block_until_ready(ours())
     calls = {"ours": ours, "theirs": theirs}
     if has_control(seconds):
         calls["again"] = theirs

@@ -95,11 +95,16 @@ def in_turns(
     times: dict[str, list[float]] = {name: [] for name in competitors}
     names = list(competitors)
     for turn in range(turns):
-        # Rotate the order, so that no competitor always runs in the wake of the same other one.
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for name in rotated(names, turn):
             call = competitors[name]
             times[name].append(_seconds(call, counts[call]))
     return times
+
+
+def rotated(names: list[str], turn: int) -> list[str]:
+    """The order of a turn: no competitor always runs in the wake of the same other one."""
+    first = turn % len(names)
+    return names[first:] + names[:first]
 
 
 def turns_within(round_: float, seconds: float) -> int:

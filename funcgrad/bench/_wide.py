@@ -17,7 +17,7 @@ from funcgrad._descent import minimize
 from funcgrad._transform import value_and_grad
 from funcgrad.bench._count import operations
 from funcgrad.bench._figures import SECONDS, Figure
-from funcgrad.bench._measure import control_of, has_control, ratio
+from funcgrad.bench._measure import control_of, has_control, ratio, rotated
 from funcgrad.bench._roofline import device
 from funcgrad.bench._usage import Work, work_of
 
@@ -61,7 +61,7 @@ def measured(problem: Problem, turns: int) -> Iterator[Figure]:
     times: dict[str, list[float]] = {name: [] for name in programs}
     names = list(programs)
     for turn in range(turns):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for name in rotated(names, turn):
             begin = time.perf_counter()
             jax.block_until_ready(programs[name](*arguments))
             times[name].append((time.perf_counter() - begin) / problem.steps)
